@@ -1,0 +1,61 @@
+"""Compiles `.proto` files at start into a private descriptor pool."""
+
+import tempfile
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+from google.protobuf import descriptor_pb2, message_factory
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import Message
+
+from gateway.errors import ConfigurationError
+
+
+class Protocol:
+    """The messages and services of a set of `.proto` files, in a pool of their own.
+
+    A pool of their own, because two providers may define the same name differently.
+    """
+
+    def __init__(self, descriptors: descriptor_pb2.FileDescriptorSet) -> None:
+        self._pool = DescriptorPool()
+        for file in descriptors.file:
+            self._pool.Add(file)
+
+    def message(self, full_name: str) -> type[Message]:
+        return message_factory.GetMessageClass(self._pool.FindMessageTypeByName(full_name))
+
+    def methods(self, service: str) -> list[MethodDescriptor]:
+        return list(self._pool.FindServiceByName(service).methods)
+
+
+def compile_protos(root: Path, names: Sequence[str]) -> descriptor_pb2.FileDescriptorSet:
+    """The descriptors of `names` (paths below `root`) and of all they import.
+
+    Raises:
+        ConfigurationError: a file is missing or does not compile.
+    """
+    # Loading the compiler takes 10 MB, so only who compiles pays for it.
+    from grpc_tools import protoc
+
+    bundled = str(files("grpc_tools") / "_proto")
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "descriptors"
+        command = ["protoc", f"-I{root}", f"-I{bundled}", "--include_imports"]
+        if protoc.main([*command, f"--descriptor_set_out={out}", *names]) != 0:
+            raise ConfigurationError(f"{', '.join(names)} under {root} does not compile; see above")
+        return descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes())
+
+
+def protos_root() -> Path:
+    """The project's `protos` folder: beside the package in a checkout, inside it when installed."""
+    installed = Path(__file__).parent / "_protos"
+    return installed if installed.is_dir() else Path(__file__).parents[1] / "protos"
+
+
+@lru_cache(maxsize=1)
+def provider_protocol() -> Protocol:
+    return Protocol(compile_protos(protos_root(), ["provider/v1/provider.proto"]))
