@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -11,7 +12,7 @@ from starlette.routing import Route
 from gateway.clock import Clock, now
 from gateway.market.simulated import private, public
 from gateway.market.simulated.account import Account
-from gateway.market.simulated.limits import RequestWeight
+from gateway.market.simulated.limits import WEIGHT_PER_MINUTE, RequestWeight
 from gateway.market.simulated.parameters import Parameters
 from gateway.market.simulated.signature import (
     check_key,
@@ -59,7 +60,6 @@ _TICKER_WEIGHTS = ((20, 2), (100, 40), (float("inf"), 80))
 _PUBLIC = (
     Endpoint("ping", _always(1), public.ping),
     Endpoint("time", _always(1), public.server_time),
-    Endpoint("exchangeInfo", _always(20), public.exchange_information),
     Endpoint("depth", _by_depth, public.depth),
     Endpoint("trades", _always(25), public.trades),
     Endpoint("historicalTrades", _always(25), public.historical_trades),
@@ -93,25 +93,39 @@ _SIGNED = (
 
 
 def simulated_exchange(
-    clock: Clock = now, *, api_key: str | None = None, api_secret: str | None = None
+    clock: Clock = now,
+    *,
+    api_key: str | None = None,
+    api_secret: str | None = None,
+    weight_per_minute: int = WEIGHT_PER_MINUTE,
 ) -> Starlette:
     """The exchange; with a key and its secret it also has one account that trades.
 
     Public answers are a pure function of the clock: the same moment gives the same bytes.
     """
-    exchange = _Exchange(clock, api_key=api_key, api_secret=api_secret)
-    routes = [exchange.route(endpoint) for endpoint in _PUBLIC]
+    weight = RequestWeight(weight_per_minute)
+    exchange = _Exchange(clock, weight, api_key=api_key, api_secret=api_secret)
+    information = partial(public.exchange_information, weight_limit=weight_per_minute)
+    public_endpoints = (*_PUBLIC, Endpoint("exchangeInfo", _always(20), information))
+    routes = [exchange.route(endpoint) for endpoint in public_endpoints]
     return Starlette(routes=routes + [exchange.signed_route(endpoint) for endpoint in _SIGNED])
 
 
 class _Exchange:
     """What lives between requests: the weight used, and the account."""
 
-    def __init__(self, clock: Clock, *, api_key: str | None, api_secret: str | None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        weight: RequestWeight,
+        *,
+        api_key: str | None,
+        api_secret: str | None,
+    ) -> None:
         self._clock = clock
         self._api_key = api_key
         self._api_secret = api_secret or ""
-        self._weight = RequestWeight()
+        self._weight = weight
         self._account = Account()
 
     def route(self, endpoint: Endpoint) -> Route:

@@ -12,6 +12,7 @@ from itertools import accumulate, pairwise
 from math import exp
 from typing import NamedTuple
 
+from gateway.market.simulated.candle import Candle
 from gateway.market.simulated.noise import noise_at, noise_bytes
 from gateway.market.simulated.paths import AssetDay, asset_day
 from gateway.market.simulated.shapes import (
@@ -35,19 +36,6 @@ _LEAST_TRADES = 8
 _LEAST_WICK, _WICK_REACH = 0.2, 0.4
 
 
-class Candle(NamedTuple):  # a tuple because tens of thousands are made and merged
-    first_id: int
-    open: int
-    high: int
-    low: int
-    close: int
-    volume: int
-    quote_volume: int
-    trades: int
-    buy_volume: int
-    buy_quote_volume: int
-
-
 class DayPlan(NamedTuple):
     """The 25 hour marks of one day (log price, price, running totals) and what each hour holds."""
 
@@ -61,25 +49,6 @@ class DayPlan(NamedTuple):
     activities: list[int]
     buy_quotes: list[int]
     sell_quotes: list[int]
-
-
-def merged(parts: Sequence[Candle]) -> Candle:
-    """One candle over neighbours in time."""
-    if len(parts) == 1:
-        return parts[0]
-    columns = list(zip(*parts, strict=True))
-    return Candle(
-        parts[0].first_id,
-        parts[0].open,
-        max(columns[2]),
-        min(columns[3]),
-        parts[-1].close,
-        sum(columns[5]),
-        sum(columns[6]),
-        sum(columns[7]),
-        sum(columns[8]),
-        sum(columns[9]),
-    )
 
 
 def first_id_of_day(symbol: Symbol, day: int) -> int:

@@ -12,7 +12,8 @@ _BAN_MS = 120_000
 class RequestWeight:
     """What one client has used in this minute; a simulated exchange has one client."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = WEIGHT_PER_MINUTE) -> None:
+        self.limit = limit
         self.used = 0
         self._minute = 0
         self._refusals = 0
@@ -28,7 +29,7 @@ class RequestWeight:
         if now_ms < self._banned_until_ms:
             raise self._ban(now_ms)
         self.used += weight
-        if self.used <= WEIGHT_PER_MINUTE:
+        if self.used <= self.limit:
             return
         self._refusals += 1
         if self._refusals > _PATIENCE:
@@ -37,7 +38,7 @@ class RequestWeight:
         raise Refusal(
             -1003,
             "Too much request weight used; current limit is"
-            f" {WEIGHT_PER_MINUTE} request weight per 1 MINUTE. Please use WebSocket Streams"
+            f" {self.limit} request weight per 1 MINUTE. Please use WebSocket Streams"
             " for live updates to avoid polling the API.",
             status=429,
             retry_after_seconds=_seconds(_MINUTE_MS - now_ms % _MINUTE_MS),

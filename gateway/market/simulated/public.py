@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gateway.market.simulated.book import book_at
-from gateway.market.simulated.candles import DAY_MS, LISTING_MS, MINUTE_MS, Candle
+from gateway.market.simulated.candle import Candle
+from gateway.market.simulated.candles import DAY_MS, LISTING_MS, MINUTE_MS
 from gateway.market.simulated.intervals import INTERVALS, Interval
-from gateway.market.simulated.limits import WEIGHT_PER_MINUTE
 from gateway.market.simulated.parameters import Parameters
 from gateway.market.simulated.symbols import SYMBOLS, Symbol, symbol_json
 from gateway.market.simulated.tape import (
@@ -22,6 +22,7 @@ Json = dict[str, Any] | list[Any]
 Answer = Callable[[Parameters, int], Json]
 
 _AVERAGE_MINUTES = 5
+_NO_BOOLEAN = "Data sent for parameter 'showPermissionSets' is not valid."
 
 
 def ping(_: Parameters, __: int) -> Json:
@@ -32,8 +33,10 @@ def server_time(_: Parameters, now_ms: int) -> Json:
     return {"serverTime": now_ms}
 
 
-def exchange_information(parameters: Parameters, now_ms: int) -> Json:
+def exchange_information(parameters: Parameters, now_ms: int, *, weight_limit: int) -> Json:
     symbols = parameters.some_symbols()
+    # Every pair here has one permission set; Binance lets a client leave out its many.
+    parameters.choice("showPermissionSets", ("true", "false"), code=-1130, message=_NO_BOOLEAN)
     return {
         "timezone": "UTC",
         "serverTime": now_ms,
@@ -42,7 +45,7 @@ def exchange_information(parameters: Parameters, now_ms: int) -> Json:
                 "rateLimitType": "REQUEST_WEIGHT",
                 "interval": "MINUTE",
                 "intervalNum": 1,
-                "limit": WEIGHT_PER_MINUTE,
+                "limit": weight_limit,
             }
         ],
         "exchangeFilters": [],

@@ -6,11 +6,10 @@ from functools import lru_cache
 from itertools import accumulate, chain, islice, pairwise
 from typing import NamedTuple
 
+from gateway.market.simulated.candle import Candle, merged
 from gateway.market.simulated.candles import (
     LISTING_MS,
     MINUTE_MS,
-    Candle,
-    merged,
     minute_candle,
     minute_of_id,
     whole_candles,

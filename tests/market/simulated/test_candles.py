@@ -4,12 +4,12 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.market.simulated.candle import Candle
 from gateway.market.simulated.candles import (
     DAY_MS,
     LISTING_DAY,
     LISTING_MS,
     MINUTE_MS,
-    Candle,
     day_candle,
     hour_candle,
     minute_candle,
