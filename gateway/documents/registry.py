@@ -1,0 +1,188 @@
+"""The registry of documents: two verbs, `search` and `fetch`, over all sources."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from rapidfuzz import process
+
+from gateway.documents.document import Document, Entry
+from gateway.documents.document_id import DocumentId
+from gateway.documents.freshness import Freshness
+from gateway.documents.query import Lexicon, Query
+from gateway.documents.ranking import rank
+from gateway.documents.source import DocumentSource
+from gateway.errors import GatewayError, InvalidRequest, NotFound
+
+logger = logging.getLogger(__name__)
+
+SNIPPET_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """How search answers: how many results, and how long it waits for what.
+
+    A source has `deadline_seconds` to offer entries. The titles of the first `live_titles`
+    live results carry values that are fresh or arrive within `live_wait_seconds`.
+    """
+
+    limit: int = 10
+    deadline_seconds: float = 2.0
+    live_titles: int = 3
+    live_wait_seconds: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of a search's answer; `text` is a snippet of at most 200 characters."""
+
+    id: str
+    title: str
+    url: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    """Results, best first, and what a person should be told beside them."""
+
+    results: tuple[Result, ...]
+    message: str = ""
+
+
+class Registry:
+    """All documents there are, each source owning one kind.
+
+    Raises:
+        ValueError: two sources own the same kind.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[DocumentSource],
+        freshness: Freshness,
+        *,
+        public_url: str,
+        lexicons: Sequence[Lexicon] = (),
+        settings: SearchSettings | None = None,
+    ) -> None:
+        self._sources = {source.pattern.kind: source for source in sources}
+        if len(self._sources) != len(sources):
+            raise ValueError("two document sources own the same kind")
+        self._freshness = freshness
+        self._documents_url = f"{public_url.rstrip('/')}/data/"
+        self.lexicons = lexicons
+        self._settings = settings or SearchSettings()
+
+    @property
+    def sources(self) -> Sequence[DocumentSource]:
+        return tuple(self._sources.values())
+
+    def url(self, document_id: DocumentId) -> str:
+        """Where the document opens in a browser; it is the citation."""
+        return self._documents_url + quote(document_id.text, safe=":")
+
+    async def search(self, text: str) -> SearchAnswer:
+        """What answers a question in plain words; nothing found is an empty answer."""
+        query = Query.read(text, self.lexicons)
+        offered = await self._offers(query)
+        ranked = rank(offered, query, limit=self._settings.limit)
+        live = await self._live_documents(ranked)
+        results = tuple(self._result(entry, live.get(entry.id)) for entry in ranked)
+        return SearchAnswer(results, " ".join(query.hints))
+
+    async def fetch(self, text: str) -> Document:
+        """The document that an ID, or a URL issued for it, names.
+
+        Raises:
+            InvalidRequest: the text is not like an ID of its kind.
+            NotFound: no such kind or document; the error suggests others.
+            GatewayError: the service behind the document failed.
+        """
+        source, document_id = self.find(text)
+        return await self._freshness.read(source, document_id)
+
+    def find(self, text: str) -> tuple[DocumentSource, DocumentId]:
+        """The source and the settled ID that a text names, without reading the document."""
+        name = text.strip()
+        if name.startswith(self._documents_url):
+            name = unquote(name.removeprefix(self._documents_url))
+        kind, colon, rest = name.partition(":")
+        source = self._sources.get(kind.lower())
+        if source is None:
+            raise self._no_such_kind(name[:SNIPPET_CHARACTERS])
+        return source, source.pattern.parse(kind.lower() + colon + rest)
+
+    def _no_such_kind(self, name: str) -> GatewayError:
+        templates = [source.pattern.template for source in self._sources.values()]
+        if ":" not in name:
+            example = templates[0] if templates else "kind:value"
+            return InvalidRequest(
+                f"{name!r} is not a document ID like {example!r}; search first, "
+                "and fetch an ID from its results"
+            )
+        kind = name.partition(":")[0]
+        near = process.extract(kind, list(self._sources), limit=3, score_cutoff=60)
+        return NotFound(
+            f"no kind of document is named {kind!r}; there are: {', '.join(templates)}",
+            suggestions=[self._sources[match[0]].pattern.template for match in near],
+        )
+
+    async def _offers(self, query: Query) -> list[Entry]:
+        """What all sources offer: from memory at once, the others side by side."""
+        offered: list[Entry] = []
+        later = []
+        for source in self._sources.values():
+            offer = self._ask(source, query)
+            if isinstance(offer, Awaitable):
+                later.append(self._wait(source, offer))
+            else:
+                offered.extend(offer)
+        for waited in await asyncio.gather(*later):
+            offered.extend(waited)
+        return offered
+
+    def _ask(
+        self, source: DocumentSource, query: Query
+    ) -> Sequence[Entry] | Awaitable[Sequence[Entry]]:
+        """One broken source costs its own entries, never the whole search."""
+        try:
+            return source.entries(query)
+        except Exception:
+            logger.exception("source %s offered nothing", source.pattern.kind)
+            return ()
+
+    async def _wait(
+        self, source: DocumentSource, offer: Awaitable[Sequence[Entry]]
+    ) -> Sequence[Entry]:
+        try:
+            async with asyncio.timeout(self._settings.deadline_seconds):
+                return await offer
+        except Exception:
+            logger.exception("source %s offered nothing", source.pattern.kind)
+            return ()
+
+    async def _live_documents(self, ranked: Iterable[Entry]) -> dict[DocumentId, Document]:
+        """The first live documents, where they are fresh or arrive in time."""
+        live = [entry.id for entry in ranked if entry.is_live][: self._settings.live_titles]
+        documents, reads = {}, {}
+        for document_id in live:
+            source = self._sources[document_id.kind]
+            if document := self._freshness.fresh(source, document_id):
+                documents[document_id] = document
+            else:
+                reads[self._freshness.reading(source, document_id)] = document_id
+        if reads:
+            done, _ = await asyncio.wait(reads, timeout=self._settings.live_wait_seconds)
+            arrived = [read for read in done if not read.cancelled() and not read.exception()]
+            documents |= {reads[read]: read.result() for read in arrived}
+        return documents
+
+    def _result(self, entry: Entry, document: Document | None) -> Result:
+        title = document.title if document else entry.title
+        title = f"{title} ({entry.note})" if entry.note else title
+        text = document.summary if document else entry.snippet
+        return Result(entry.id.text, title, self.url(entry.id), text[:SNIPPET_CHARACTERS])
