@@ -1,0 +1,42 @@
+"""A tool: something that a client or a model may call, whoever does the work behind it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+Arguments = Mapping[str, Any]
+
+
+class Effect(StrEnum):
+    """What a call may change. A tool that writes may also destroy, such as one that trades."""
+
+    READ = "read"
+    WRITE = "write"
+    DESTROY = "destroy"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a tool says: one JSON object, and what only the client's program should see."""
+
+    content: Mapping[str, Any]
+    meta: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool and how to call it.
+
+    `name` is portable: `^[a-z][a-z0-9_]{0,59}$`. The schemas are JSON Schema objects.
+    `call` takes arguments as they came and raises a `GatewayError` for whatever goes wrong.
+    """
+
+    name: str
+    title: str
+    description: str
+    input_schema: Mapping[str, Any]
+    call: Callable[[Arguments], Awaitable[Answer]]
+    effect: Effect = Effect.READ
+    is_open_world: bool = False
+    output_schema: Mapping[str, Any] | None = field(default=None)

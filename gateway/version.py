@@ -1,0 +1,5 @@
+"""The version of the gateway that is installed."""
+
+from importlib.metadata import version
+
+VERSION = version("gateway")
