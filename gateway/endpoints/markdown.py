@@ -1,0 +1,66 @@
+"""The markdown of our documents as HTML that can do nothing but be read."""
+
+import re
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
+from markupsafe import Markup
+
+# Control characters but tab and newline, bidi controls and isolates, invisible marks, tags that
+# smuggle text, and half surrogates, which could not even be sent.
+_UNSHOWN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    r"\ufeff\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]"
+)
+_WEB_LINK = re.compile(r"https?://[^/?#]", re.IGNORECASE)
+
+
+def displayable(text: str) -> str:
+    """The text without characters that hide, reorder or break what a reader sees."""
+    return _UNSHOWN.sub("", text)
+
+
+def rendered(text: str) -> Markup:
+    """Headings, paragraphs, lists, tables, code and web links; any HTML in the text is only shown.
+
+    Headings begin at `h2`, below the page's own; nothing has a `style`, which the pages' content
+    security policy would refuse.
+    """
+    return Markup(_parser.render(displayable(text)))
+
+
+def _parser_for_documents() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    # An image would let a document make the reader's browser call somebody.
+    parser.disable("image")
+    parser.validateLink = _is_web_link  # type: ignore[method-assign]  # as its documentation says
+    parser.core.ruler.push("settle", _settle)
+    parser.add_render_rule("table_open", _table_open)
+    parser.add_render_rule("table_close", _table_close)
+    return parser
+
+
+def _is_web_link(url: str) -> bool:
+    return bool(_WEB_LINK.match(url))
+
+
+def _settle(state: StateCore) -> None:
+    for token in state.tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
+        elif style := token.attrs.pop("style", None):
+            token.attrSet("class", str(style).removeprefix("text-align:"))
+        for part in token.children or ():
+            if part.type == "link_open":
+                part.attrSet("rel", "nofollow noopener noreferrer")
+
+
+def _table_open(*_: object) -> str:
+    return '<div class="wide" role="region" aria-label="Table" tabindex="0">\n<table>\n'
+
+
+def _table_close(*_: object) -> str:
+    return "</table>\n</div>\n"
+
+
+_parser = _parser_for_documents()

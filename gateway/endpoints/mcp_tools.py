@@ -1,0 +1,113 @@
+"""A toolbox as MCP clients see it: `tools/list`, and `tools/call` with its answers and errors."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from mcp.server.context import ServerRequestContext
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR, CallToolRequestParams, PaginatedRequestParams
+
+from gateway.endpoints.problems import in_our_terms, plain_words
+from gateway.errors import DeadlineExceeded, GatewayError
+from gateway.tools.tool import Answer, Arguments, Effect, Tool
+from gateway.tools.toolbox import Toolbox
+
+logger = logging.getLogger(__name__)
+
+Wire = dict[str, Any]
+
+# Required since 2026-07-28; the library drops it from the answers of earlier versions.
+_COMPLETE: Wire = {"resultType": "complete"}
+
+
+class McpTools:
+    """Answers for a toolbox, whose tools may change while clients are connected.
+
+    Results leave as wire dictionaries: building the library's models first costs a copy each.
+    """
+
+    def __init__(self, toolbox: Toolbox, *, deadline_seconds: float) -> None:
+        self._toolbox = toolbox
+        self._deadline_seconds = deadline_seconds
+
+    async def list(self, _: ServerRequestContext[Any], __: PaginatedRequestParams) -> Wire:
+        try:
+            listed = [listing(tool) for tool in await self._toolbox.tools()]
+        except Exception as error:
+            said = plain_words(in_our_terms(error))
+            raise MCPError(code=INTERNAL_ERROR, message=said) from error
+        return {"tools": listed, **_COMPLETE}
+
+    async def call(self, _: ServerRequestContext[Any], params: CallToolRequestParams) -> Wire:
+        """A failure of any kind is a result that says so: a model reads it and mends its call."""
+        began = time.perf_counter()
+        name, outcome = "unknown", "cancelled"
+        try:
+            name = (await self._toolbox.tool(params.name)).name
+            result = answered(await self._answer(name, params.arguments or {}))
+            outcome = "ok"
+            return result
+        except Exception as error:
+            said = in_our_terms(error)
+            outcome = said.code
+            return failed(said)
+        finally:
+            milliseconds = (time.perf_counter() - began) * 1000
+            logger.info("tool=%s outcome=%s milliseconds=%.1f", name, outcome, milliseconds)
+
+    async def _answer(self, name: str, arguments: Arguments) -> Answer:
+        try:
+            async with asyncio.timeout(self._deadline_seconds) as deadline:
+                return await self._toolbox.call(name, arguments)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise DeadlineExceeded(
+                f"{name} did not answer within {self._deadline_seconds:g} s; "
+                "try again, or ask for less"
+            ) from error
+
+
+def listing(tool: Tool) -> Wire:
+    """One tool in `tools/list`. A hint left out would be read as its worst case."""
+    is_read = tool.effect is Effect.READ
+    listed: Wire = {
+        "name": tool.name,
+        "title": tool.title,
+        "description": tool.description,
+        "inputSchema": tool.input_schema,
+        "annotations": {
+            "title": tool.title,
+            "readOnlyHint": is_read,
+            "destructiveHint": tool.effect is Effect.DESTROY,
+            "idempotentHint": is_read,
+            "openWorldHint": tool.is_open_world,
+        },
+    }
+    if tool.output_schema is not None:
+        listed["outputSchema"] = tool.output_schema
+    return listed
+
+
+def answered(answer: Answer) -> Wire:
+    """ChatGPT expects one text item that holds the whole answer as JSON."""
+    content: Mapping[str, Any] = answer.content
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    result: Wire = {
+        "content": [{"type": "text", "text": text}],
+        "structuredContent": content,
+        "isError": False,
+        **_COMPLETE,
+    }
+    if answer.meta is not None:
+        result["_meta"] = dict(answer.meta)
+    return result
+
+
+def failed(error: GatewayError) -> Wire:
+    item = {"type": "text", "text": plain_words(error)}
+    return {"content": [item], "isError": True, **_COMPLETE}
