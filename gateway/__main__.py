@@ -1,0 +1,207 @@
+"""The command line."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gateway.errors import ConfigurationError, GatewayError
+from gateway.version import VERSION
+
+# EX_CONFIG: systemd does not start the gateway again for a mistake in its settings.
+MISCONFIGURED = 78
+
+cli = typer.Typer(
+    help="A gateway between AI clients and live services: search and fetch documents over MCP.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", envvar="GATEWAY_CONFIG", help="Settings, such as gateway.yaml."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the tool's answer as JSON.")]
+Exchange = Annotated[
+    str | None,
+    typer.Option(
+        help="Where the bundled market provider reads: simulated, binance or testnet.",
+        envvar="GATEWAY_MARKET_EXCHANGE",
+    ),
+]
+
+
+@cli.command()
+def serve(
+    config: ConfigFile = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    public_url: Annotated[
+        str | None, typer.Option(help="Where browsers reach it: https://gateway.example.com")
+    ] = None,
+    exchange: Exchange = None,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Start the gateway: SSE at /sse/, Streamable HTTP at /mcp, pages at /.
+
+    Example: gateway serve --public-url https://gateway.example.com
+    """
+    from gateway.config import load
+    from gateway.server import configure_logging, run
+
+    given = {"host": host, "port": port, "public_url": public_url}
+    overrides: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if exchange:
+        overrides["market"] = {"exchange": exchange}
+    settings = load(config, overrides=overrides)
+    configure_logging(log_level)
+
+    def say_ready() -> None:
+        if not settings.services and settings.market.exchange == "simulated":
+            typer.echo(
+                "market data is SIMULATED; for real prices: gateway serve --exchange binance"
+            )
+        typer.echo(f"gateway {VERSION} is ready")
+        typer.echo(
+            f"  connect ChatGPT or any MCP client to {settings.url}/sse/ or {settings.url}/mcp"
+        )
+        typer.echo(f"  in a browser: {settings.url}/")
+
+    run(settings, on_ready=say_ready)
+
+
+@cli.command()
+def market(
+    config: ConfigFile = None,
+    exchange: Exchange = None,
+    exchange_url: Annotated[
+        str | None, typer.Option(help="Any other place that speaks Binance's REST API.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="gRPC port.")] = 50053,
+    trading: Annotated[
+        bool, typer.Option("--trading", help="Offer the tools that trade; needs both keys.")
+    ] = False,
+    exchange_port: Annotated[
+        int | None,
+        typer.Option(help="Serve the simulated exchange's own HTTP here instead, without gRPC."),
+    ] = None,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Start the bundled market provider: gRPC provider.v1 with up to 21 tools.
+
+    Account tools need BINANCE_API_KEY and BINANCE_API_SECRET in the environment.
+
+    Example: gateway market --exchange binance --port 50053
+    """
+    from gateway.config import load
+    from gateway.market.program import run, serve_simulated_exchange
+    from gateway.server import configure_logging
+
+    given = {"exchange": exchange, "exchange_url": exchange_url, "trading": trading or None}
+    overrides = {name: value for name, value in given.items() if value is not None}
+    settings = load(config, overrides={"market": overrides} if overrides else None)
+    configure_logging(log_level)
+    if exchange_port is not None:
+        asyncio.run(serve_simulated_exchange(host, exchange_port))
+        return
+    typer.echo(f"market provider ({settings.market.exchange}) on {host}:{port}")
+    asyncio.run(run(settings.market.settings(host=host, port=port)))
+
+
+@cli.command()
+def search(
+    question: Annotated[str, typer.Argument(help="In plain words, such as 'bitcoin price'.")],
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask what the search tool would answer.
+
+    Example: gateway search "is the ETH order book healthy?"
+    """
+    answer = asyncio.run(_called("search", {"query": question}, config))
+    if as_json:
+        typer.echo(json.dumps(answer.content, ensure_ascii=False, indent=2))
+        return
+    for result in answer.content["results"]:
+        typer.echo(f"{result['id']}\n  {result['title']}\n  {result['url']}")
+    if answer.meta:
+        typer.echo(answer.meta["gateway/message"], err=True)
+    if not answer.content["results"]:
+        typer.echo("nothing found; try a coin's name: gateway search 'bitcoin price'", err=True)
+
+
+@cli.command()
+def fetch(
+    document_id: Annotated[str, typer.Argument(help="A document's ID, such as ticker:BTCUSDT.")],
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read one document, as the fetch tool would.
+
+    Example: gateway fetch klines:SOLUSDT:4h
+    """
+    answer = asyncio.run(_called("fetch", {"id": document_id}, config))
+    if as_json:
+        typer.echo(json.dumps(answer.content, ensure_ascii=False, indent=2))
+        return
+    document = answer.content
+    typer.echo(f"{document['title']}\n{document['url']}\n\n{document['text']}")
+
+
+@cli.command()
+def documents() -> None:
+    """Print the reference of all document IDs; docs/documents.md is its output."""
+    from gateway.sources.market.kind import market_kinds
+    from gateway.sources.reference import reference
+
+    typer.echo(reference(market_kinds()), nl=False)
+
+
+@cli.command()
+def check(config: ConfigFile = None) -> None:
+    """Read the settings, say what they mean, and start nothing.
+
+    Example: gateway check --config infra/config/gateway.yaml
+    """
+    from gateway.config import load
+
+    settings = load(config)
+    typer.echo(f"listens on {settings.host}:{settings.port}, known outside as {settings.url}")
+    for service in settings.services:
+        typer.echo(f"service {service.name} at {service.address}")
+    if not settings.services:
+        typer.echo(f"bundled market provider, exchange: {settings.market.exchange}")
+    typer.echo("the settings are valid")
+
+
+@cli.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(VERSION)
+
+
+async def _called(tool: str, arguments: dict[str, str], config: Path | None) -> Any:
+    from gateway.app import opened
+    from gateway.config import load
+
+    async with opened(load(config)) as gateway:
+        return await gateway.toolbox.call(tool, arguments)
+
+
+def main() -> None:
+    from gateway.endpoints.problems import plain_words
+
+    try:
+        cli()
+    except GatewayError as error:
+        typer.echo(f"gateway: {plain_words(error)}", err=True)
+        sys.exit(MISCONFIGURED if isinstance(error, ConfigurationError) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Serves the gateway over HTTP until it is told to stop, and closes everything behind it."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+import uvicorn
+
+from gateway.app import opened, served
+from gateway.config import Config
+
+SHUTDOWN_SECONDS = 5
+
+
+def run(config: Config, *, on_ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `on_ready` is called once, when the port is open."""
+    with (
+        asyncio.Runner(loop_factory=_loop_factory()) as runner,
+        contextlib.suppress(asyncio.CancelledError),
+    ):
+        runner.run(_serve(config, on_ready))
+
+
+async def _serve(config: Config, on_ready: Callable[[], None]) -> None:
+    opening = asyncio.current_task()
+    assert opening is not None
+    # Told to stop before there is a server, it stops opening.
+    _on_stop(opening.cancel)
+    async with opened(config) as gateway, served(config, gateway) as app:
+        settings = uvicorn.Config(
+            app,
+            host=config.host,
+            port=config.port,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            # nginx on this machine says which scheme and client it serves.
+            forwarded_allow_ips="127.0.0.1",
+        )
+        # uvicorn listens itself while it serves, and raises the signal again when it has
+        # stopped; then it must not keep the gateway from being closed.
+        _on_stop(lambda: None)
+        await _Server(settings, on_ready).serve()
+
+
+def _on_stop(act: Callable[[], object]) -> None:
+    if sys.platform == "win32":
+        return
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, act)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which says when its port is open."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+def configure_logging(level: str) -> None:
+    """One line for each record on standard error: time, level, logger, and `key=value`."""
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+    )
+    # These log a line for each request, with its path.
+    for name in ("httpx", "httpcore", "mcp", "sse_starlette", "uvicorn.access"):
+        logging.getLogger(name).setLevel(logging.WARNING)

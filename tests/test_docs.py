@@ -1,0 +1,47 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway.sources.market.kind import market_kinds
+from gateway.sources.reference import reference
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+
+
+def test_the_reference_of_documents_is_what_the_command_writes() -> None:
+    written = (ROOT / "docs" / "documents.md").read_text("utf-8")
+    assert written == reference(market_kinds()), "run: gateway documents > docs/documents.md"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    "command", ["serve", "market", "search", "fetch", "documents", "check", "version"]
+)
+def test_every_command_explains_itself(command: str) -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "gateway", command, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"COLUMNS": "100", "PATH": "", "TERM": "dumb"},
+    )
+    assert f"gateway {command}" in said.stdout
+    assert len(said.stdout) > 150
+
+
+def test_the_readme_names_only_commands_that_exist() -> None:
+    from gateway.__main__ import cli
+
+    known = {command.callback.__name__ for command in cli.registered_commands if command.callback}
+    named = set(re.findall(r"gateway ([a-z]+)", (ROOT / "README.md").read_text("utf-8")))
+    assert named & known == {"serve", "search", "fetch"}
