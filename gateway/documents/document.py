@@ -11,8 +11,7 @@ from gateway.documents.document_id import DocumentId
 class Entry:
     """A document that could be read, and the words of a question that ask for it.
 
-    `phrases` are lower-case; `prior` orders entries that explain a question equally well;
-    `note` is what a person should be told, such as that a coin was renamed.
+    `phrases` are lower-case; `prior` orders entries that explain a question equally well.
     """
 
     id: DocumentId
@@ -21,7 +20,6 @@ class Entry:
     phrases: tuple[str, ...] = ()
     prior: float = 0.0
     is_live: bool = False
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,16 +109,38 @@ class Query:
 
     def values(self, field: str) -> tuple[str, ...]:
         """The values of one field, in the order in which the question names them."""
-        named = sorted((m.start, m.value) for m in self.mentions if m.field == field)
-        return tuple(dict.fromkeys(value for _, value in named))
+        return self._values.get(field, ())
 
-    def notes(self, field: str) -> Mapping[str, str]:
-        """What a person should be told of the values of one field, by value."""
-        return {m.value: m.note for m in self.mentions if m.field == field and m.note}
+    def notes(self, values: Mapping[str, str]) -> list[str]:
+        """What a person should be told of some values, such as that a coin was renamed."""
+        return [note for value in values.items() if (note := self._notes.get(value))]
 
     def places(self, field: str, value: str) -> frozenset[int]:
         """The words that name this value."""
         return self._places.get((field, value), frozenset())
+
+    def first_place(self, field: str, value: str) -> int:
+        """Where this value is first named; behind the last word, where it is not."""
+        return self._first_places.get((field, value), len(self.words))
+
+    @cached_property
+    def _notes(self) -> Mapping[tuple[str, str], str]:
+        return {(one.field, one.value): one.note for one in self.mentions if one.note}
+
+    # Every source and every entry asks for these: they are worked out once for a question.
+    @cached_property
+    def _values(self) -> Mapping[str, tuple[str, ...]]:
+        values: dict[str, tuple[str, ...]] = {}
+        for field, value in sorted(self._first_places, key=self._first_places.__getitem__):
+            values[field] = (*values.get(field, ()), value)
+        return values
+
+    @cached_property
+    def _first_places(self) -> Mapping[tuple[str, str], int]:
+        first: dict[tuple[str, str], int] = {}
+        for mention in sorted(self.mentions, key=lambda mention: (mention.start, mention.value)):
+            first.setdefault((mention.field, mention.value), mention.start)
+        return first
 
     @cached_property
     def _places(self) -> Mapping[tuple[str, str], frozenset[int]]:
@@ -127,11 +149,6 @@ class Query:
             key = (mention.field, mention.value)
             places[key] = places.get(key, frozenset()) | set(range(mention.start, mention.end))
         return places
-
-    def first_place(self, field: str, value: str) -> int:
-        """Where this value is first named; behind the last word, where it is not."""
-        starts = (m.start for m in self.mentions if (m.field, m.value) == (field, value))
-        return min(starts, default=len(self.words))
 
     @cached_property
     def phrases(self) -> Mapping[str, tuple[int, ...]]:

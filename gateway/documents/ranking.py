@@ -31,6 +31,15 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class _Named:
+    """The words of the question that name the values of an entry: of each value, and first."""
+
+    parts: tuple[frozenset[int], ...]
+    places: frozenset[int]
+    first_place: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Candidate:
     entry: Entry
     explained: frozenset[int]
@@ -53,7 +62,12 @@ def rank(entries: Sequence[Entry], query: Query, *, limit: int) -> list[Entry]:
     spoken = [(entry, _vocabulary(entry.phrases)) for entry in once]
     asked = {vocabulary: _asked(vocabulary, query) for _, vocabulary in spoken}
     weights = _weights(spoken, asked, query)
-    candidates = [_candidate(entry, asked[words], query, weights) for entry, words in spoken]
+    # Entries of all kinds share the few values that the question names.
+    named = {values: _named(values, query) for values in {_values(entry) for entry, _ in spoken}}
+    candidates = [
+        _candidate(entry, asked[words], named[_values(entry)], query, weights)
+        for entry, words in spoken
+    ]
     ordered = sorted(candidates, key=lambda candidate: candidate.order)
     ranked: list[_Candidate] = []
     unexplained = set(weights)
@@ -100,15 +114,26 @@ def _weights(
     return weights
 
 
-def _candidate(entry: Entry, asked: _Asked, query: Query, weights: Weights) -> _Candidate:
-    named = [query.places(field, value) for field, value in entry.id.values.items()]
-    explained = asked.places.union(*named)
+def _values(entry: Entry) -> tuple[tuple[str, str], ...]:
+    return tuple(entry.id.values.items())
+
+
+def _named(values: tuple[tuple[str, str], ...], query: Query) -> _Named:
+    parts = tuple(query.places(*value) for value in values)
+    first_place = min((query.first_place(*value) for value in values), default=0)
+    return _Named(parts, frozenset().union(*parts), first_place)
+
+
+def _candidate(
+    entry: Entry, asked: _Asked, named: _Named, query: Query, weights: Weights
+) -> _Candidate:
+    explained = asked.places | named.places
     order = (
         -_weight(explained, weights),
         -asked.longest_phrase,
         -entry.prior,
-        _distance([*named, asked.places], query),
-        min((query.first_place(*value) for value in entry.id.values.items()), default=0),
+        _distance([*named.parts, asked.places], query),
+        named.first_place,
         entry.id.text,
     )
     return _Candidate(entry, explained, order)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from rapidfuzz import process
@@ -83,7 +84,7 @@ class Registry:
 
     def url(self, document_id: DocumentId) -> str:
         """Where the document opens in a browser; it is the citation."""
-        return self._documents_url + quote(document_id.text, safe=":")
+        return self._documents_url + _quoted(document_id.text)
 
     async def search(self, text: str) -> SearchAnswer:
         """What answers a question in plain words; nothing found is an empty answer."""
@@ -91,7 +92,11 @@ class Registry:
         offered = await self._offers(query)
         ranked = rank(offered, query, limit=self._settings.limit)
         live = await self._live_documents(ranked)
-        results = tuple(self._result(entry, live.get(entry.id)) for entry in ranked)
+        notes = [", ".join(query.notes(entry.id.values)) for entry in ranked]
+        results = tuple(
+            self._result(entry, live.get(entry.id), note=note)
+            for entry, note in zip(ranked, notes, strict=True)
+        )
         return SearchAnswer(results, " ".join(query.hints))
 
     async def fetch(self, text: str) -> Document:
@@ -181,8 +186,13 @@ class Registry:
             documents |= {reads[read]: read.result() for read in arrived}
         return documents
 
-    def _result(self, entry: Entry, document: Document | None) -> Result:
+    def _result(self, entry: Entry, document: Document | None, *, note: str) -> Result:
         title = document.title if document else entry.title
-        title = f"{title} ({entry.note})" if entry.note else title
+        title = f"{title} ({note})" if note else title
         text = document.summary if document else entry.snippet
         return Result(entry.id.text, title, self.url(entry.id), text[:SNIPPET_CHARACTERS])
+
+
+@lru_cache(maxsize=4_096)
+def _quoted(text: str) -> str:
+    return quote(text, safe=":")

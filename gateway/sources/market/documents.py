@@ -1,7 +1,6 @@
 """The sources of market documents: one for each declared kind that a tool answers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from string import Formatter
 from typing import Any
@@ -34,21 +33,13 @@ class MarketListing:
     def entries(self, query: Query) -> Sequence[Entry]:
         pairs = self.universe.current.pairs
         symbols = [symbol for symbol in query.values("symbol")[:MAX_PAIRS] if symbol in pairs]
-        intervals: Sequence[str] = ("",)
-        if "interval" in self.kind.pattern.fields:
-            intervals = query.values("interval") or (DEFAULT_INTERVAL,)
-        entries = [self._entry(pairs[symbol], one) for symbol in symbols for one in intervals]
-        notes = query.notes("symbol")
-        return (
-            [
-                replace(entry, note=notes[symbol])
-                if (symbol := entry.id.values["symbol"]) in notes
-                else entry
-                for entry in entries
-            ]
-            if notes
-            else entries
-        )
+        intervals = self._intervals(query)
+        return [self._entry(pairs[symbol], one) for symbol in symbols for one in intervals]
+
+    def _intervals(self, query: Query) -> Sequence[str]:
+        if "interval" not in self.kind.pattern.fields:
+            return ("",)
+        return query.values("interval") or (DEFAULT_INTERVAL,)
 
     def _entry(self, pair: Pair, interval: str) -> Entry:
         key = (pair.symbol, pair.base, interval)

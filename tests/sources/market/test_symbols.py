@@ -114,13 +114,13 @@ def test_a_pair_is_read_by_name_typo_and_quote(question: str, symbol: str) -> No
 def test_a_renamed_coin_answers_and_says_so(question: str, symbol: str) -> None:
     query = read(question)
     assert query.values("symbol") == (symbol,)
-    assert "is now" in query.notes("symbol")[symbol]
+    assert "is now" in query.notes({"symbol": symbol})[0]
 
 
 def test_a_quote_that_is_not_listed_falls_back_and_says_so() -> None:
     query = read("pepe in yen")
     assert query.values("symbol") == ("PEPEUSDT",)
-    assert query.notes("symbol")["PEPEUSDT"] == "PEPEJPY is not listed"
+    assert query.notes({"symbol": "PEPEUSDT"})[0] == "PEPEJPY is not listed"
 
 
 @pytest.mark.parametrize(
