@@ -19,13 +19,15 @@ from gateway.market.venue import Json, Venue
 
 # Enough to reach 1 % from mid where the market is liquid, at a tenth of the weight of 5,000.
 LEVELS = 500
+# The top of the book and what fills ordinary orders, at a fifth of that weight.
+TOP_LEVELS = 100
 # The checks compare the last candle with the sixty before it, and one of them is still open.
 HISTORY_HOURS = 2
 
 
 async def orderbook_l1(venue: Venue, arguments: Arguments) -> Json:
     listing = await venue.symbols.find(arguments["symbol"])
-    snapshot = await venue.snapshot(listing, LEVELS)
+    snapshot = await venue.snapshot(listing, TOP_LEVELS)
     return venue.labelled(level_one(snapshot.book))
 
 

@@ -25,6 +25,7 @@ from gateway.market.symbols import Listing, Symbols
 Json = dict[str, Any]
 
 PAGE = 1000  # the most that the exchange gives at once
+FIRST_PAGE = 200
 PAGES_AT_ONCE = 5
 MOST_PAGES = 20
 
@@ -116,7 +117,8 @@ class Venue:
 
     async def tape(self, listing: Listing, *, since: datetime) -> Tape:
         """Trades up to now, read backwards, so that the cap loses the oldest and not the newest."""
-        trades = list(await self._trade_page(listing, None))
+        # A quiet minute fits into a small page; a busy one shows its pace there.
+        trades = list(await self._trade_page(listing, None, limit=FIRST_PAGE))
         pages = 1
         while trades and trades[0].time >= since and trades[0].id > 0 and pages < MOST_PAGES:
             batch = min(_pages_missing(trades, since), PAGES_AT_ONCE, MOST_PAGES - pages)
@@ -131,13 +133,15 @@ class Venue:
     async def _older_pages(self, listing: Listing, before: int, count: int) -> list[Trade]:
         firsts = [max(before - PAGE * (page + 1), 0) for page in range(count)]
         pages = await asyncio.gather(
-            *(self._trade_page(listing, first) for first in dict.fromkeys(firsts))
+            *(self._trade_page(listing, first, limit=PAGE) for first in dict.fromkeys(firsts))
         )
         known = {trade.id: trade for page in pages for trade in page if trade.id < before}
         return [known[id_] for id_ in sorted(known)]
 
-    async def _trade_page(self, listing: Listing, first: int | None) -> Sequence[Trade]:
-        parameters: Parameters = {"symbol": listing.symbol, "fromId": first, "limit": PAGE}
+    async def _trade_page(
+        self, listing: Listing, first: int | None, *, limit: int
+    ) -> Sequence[Trade]:
+        parameters: Parameters = {"symbol": listing.symbol, "fromId": first, "limit": limit}
         answer = await self.exchange.read("/api/v3/aggTrades", parameters, weight=4)
         return read_trades(listing.symbol, answer)
 

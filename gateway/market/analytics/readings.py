@@ -125,7 +125,7 @@ def read_book(symbol: str, answer: object, *, as_of: datetime) -> Book:
         symbol,
         _levels(symbol, answer.get("bids")),
         _levels(symbol, answer.get("asks")),
-        _whole(answer.get("lastUpdateId"), f"lastUpdateId of {symbol}"),
+        _whole(answer.get("lastUpdateId"), "lastUpdateId", symbol),
         as_of,
     )
 
@@ -158,17 +158,17 @@ def _levels(symbol: str, side: object) -> tuple[Level, ...]:
 def _level(symbol: str, item: object) -> Level:
     if not isinstance(item, list) or len(item) < 2:
         raise BadAnswer(f"a level of the book of {symbol} is {_shown(item)}, not [price, quantity]")
-    return Level(_amount(item[0], f"price of {symbol}"), _amount(item[1], f"quantity of {symbol}"))
+    return Level(_amount(item[0], "price", symbol), _amount(item[1], "quantity", symbol))
 
 
 def _trade(symbol: str, item: object) -> Trade:
     if not isinstance(item, dict) or not isinstance(item.get("m"), bool):
         raise BadAnswer(f"a trade of {symbol} is {_shown(item)}, not an aggregate trade")
     return Trade(
-        id=_whole(item.get("a"), f"trade ID of {symbol}"),
-        price=_positive(item.get("p"), f"trade price of {symbol}"),
-        quantity=_positive(item.get("q"), f"trade quantity of {symbol}"),
-        time=_time(item.get("T"), f"trade time of {symbol}"),
+        id=_whole(item.get("a"), "trade ID", symbol),
+        price=_positive(item.get("p"), "trade price", symbol),
+        quantity=_positive(item.get("q"), "trade quantity", symbol),
+        time=_time(item.get("T"), "trade time", symbol),
         is_buyer_maker=item["m"],
     )
 
@@ -176,22 +176,22 @@ def _trade(symbol: str, item: object) -> Trade:
 def _candle(symbol: str, row: object) -> Candle:
     if not isinstance(row, list) or len(row) < _CANDLE_FIELDS:
         raise BadAnswer(f"a candle of {symbol} is {_shown(row)}, not a row of 12 values")
-    opened, high, low, closed = (_positive(price, f"price of {symbol}") for price in row[1:5])
+    opened, high, low, closed = (_positive(price, "price", symbol) for price in row[1:5])
     if not low <= min(opened, closed) <= max(opened, closed) <= high:
         raise BadAnswer(f"a candle of {symbol} has its open or close outside {low} to {high}")
     volume, quote_volume, bought, bought_value = (
-        _not_negative(row[index], f"volume of {symbol}") for index in (5, 7, 9, 10)
+        _not_negative(row[index], "volume", symbol) for index in (5, 7, 9, 10)
     )
     return Candle(
-        open_time=_time(row[0], f"candle's open time of {symbol}"),
+        open_time=_time(row[0], "candle's open time", symbol),
         open=opened,
         high=high,
         low=low,
         close=closed,
         volume=volume,
-        close_time=_time(row[6], f"candle's close time of {symbol}"),
+        close_time=_time(row[6], "candle's close time", symbol),
         quote_volume=quote_volume,
-        trade_count=_whole(row[8], f"trade count of {symbol}"),
+        trade_count=_whole(row[8], "trade count", symbol),
         taker_buy_volume=bought,
         taker_buy_quote_volume=bought_value,
     )
@@ -203,37 +203,39 @@ def _list(value: object, what: str) -> list[object]:
     return value
 
 
-def _amount(value: object, what: str) -> Decimal:
+def _amount(value: object, what: str, symbol: str) -> Decimal:
     # A JSON number has already been through a float and lost its exactness.
     if not isinstance(value, str) or not _AMOUNT.fullmatch(value):
-        raise BadAnswer(f"the {what} is {_shown(value)}, not a decimal string like '1.25'")
+        raise BadAnswer(
+            f"the {what} of {symbol} is {_shown(value)}, not a decimal string like '1.25'"
+        )
     return Decimal(value)
 
 
-def _positive(value: object, what: str) -> Decimal:
-    amount = _amount(value, what)
+def _positive(value: object, what: str, symbol: str) -> Decimal:
+    amount = _amount(value, what, symbol)
     if amount <= 0:
-        raise BadAnswer(f"the {what} is {_shown(value)}, not more than zero")
+        raise BadAnswer(f"the {what} of {symbol} is {_shown(value)}, not more than zero")
     return amount
 
 
-def _not_negative(value: object, what: str) -> Decimal:
-    amount = _amount(value, what)
+def _not_negative(value: object, what: str, symbol: str) -> Decimal:
+    amount = _amount(value, what, symbol)
     if amount < 0:
-        raise BadAnswer(f"the {what} is {_shown(value)}, less than zero")
+        raise BadAnswer(f"the {what} of {symbol} is {_shown(value)}, less than zero")
     return amount
 
 
-def _whole(value: object, what: str) -> int:
+def _whole(value: object, what: str, symbol: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise BadAnswer(f"the {what} is {_shown(value)}, not a whole number")
+        raise BadAnswer(f"the {what} of {symbol} is {_shown(value)}, not a whole number")
     return value
 
 
-def _time(value: object, what: str) -> datetime:
-    milliseconds = _whole(value, what)
+def _time(value: object, what: str, symbol: str) -> datetime:
+    milliseconds = _whole(value, what, symbol)
     if milliseconds > _LAST_MILLISECOND:
-        raise BadAnswer(f"the {what} is {_shown(value)}, not a time in milliseconds")
+        raise BadAnswer(f"the {what} of {symbol} is {_shown(value)}, not a time in milliseconds")
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
