@@ -4,10 +4,12 @@
     ├── ConfigurationError    configuration        500  stops the start
     ├── InvalidRequest        invalid_request      400
     ├── PermissionDenied      permission_denied    403
+    │   └── Unauthenticated   unauthenticated      401
     ├── NotFound              not_found            404  may carry suggestions
     ├── Refused               failed_precondition  409
     ├── RateLimited           rate_limited         429  says when to come back
     ├── BadAnswer             bad_answer           502  a service answered nonsense
+    ├── OutcomeUnknown        outcome_unknown      502  a write may have happened; look it up
     ├── Unavailable           unavailable          503  says when to come back
     └── DeadlineExceeded      deadline_exceeded    504
 
@@ -37,6 +39,11 @@ class PermissionDenied(GatewayError):
     status = 403
 
 
+class Unauthenticated(PermissionDenied):
+    code = "unauthenticated"
+    status = 401
+
+
 class NotFound(GatewayError):
     code = "not_found"
     status = 404
@@ -62,6 +69,11 @@ class RateLimited(GatewayError):
 
 class BadAnswer(GatewayError):
     code = "bad_answer"
+    status = 502
+
+
+class OutcomeUnknown(GatewayError):
+    code = "outcome_unknown"
     status = 502
 
 

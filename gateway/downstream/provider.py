@@ -1,4 +1,4 @@
-"""A service that speaks `provider.v1`: its tools, resources and prompts, and how it is doing."""
+"""A service that speaks `provider.v1`: its tools, and how it is doing."""
 
 import asyncio
 import logging
@@ -7,34 +7,36 @@ import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
-from uuid import uuid4
 
 from google.protobuf.message import Message
 
+from gateway import request_id
 from gateway.clock import Clock, now
 from gateway.downstream.backoff import Backoff
-from gateway.downstream.capabilities import (
-    Capabilities,
-    ProviderPrompt,
-    ProviderResource,
-    ProviderTool,
-)
+from gateway.downstream.capabilities import MAX_NAME_CHARACTERS, Capabilities
 from gateway.downstream.payload import decode, encode
 from gateway.downstream.service import Method, Service, Tls
 from gateway.downstream.status import State, Status
-from gateway.downstream.translation import ServiceDown, plain, refuse_error
-from gateway.errors import BadAnswer, DeadlineExceeded, GatewayError, InvalidRequest, NotFound
+from gateway.downstream.translation import ServiceDown, plain, refuse_error, unreadable
+from gateway.errors import (
+    BadAnswer,
+    DeadlineExceeded,
+    GatewayError,
+    InvalidRequest,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+)
 from gateway.protobuf import Protocol, provider_protocol
 
-__all__ = [
-    "Capabilities",
-    "Provider",
-    "ProviderPrompt",
-    "ProviderResource",
-    "ProviderTool",
-]
-
 logger = logging.getLogger(__name__)
+
+# How a service is called when the settings do not say otherwise.
+DEADLINE_SECONDS = 5.0
+WRITE_DEADLINE_SECONDS = 30.0
+MAX_CONCURRENT = 64
+QUEUE_SECONDS = 1.0
+PROBE_SECONDS = 10.0
 
 _SERVICE = "provider.v1.Provider"
 _BACKOFF = Backoff(first_seconds=0.25, most_seconds=2)
@@ -44,7 +46,9 @@ class Provider:
     """Opens without waiting: a provider that is absent, or dies, comes back by itself.
 
     `on_change` is called, without arguments, whenever `capabilities` became others.
-    `deadline_seconds` holds for one call with all its attempts.
+    `deadline_seconds` holds for one read with all its attempts, `write_deadline_seconds` for one
+    write. It is up until the connection goes, it says that it does not serve, or two looks at
+    it in a row fail: one slow answer is no outage.
     """
 
     def __init__(
@@ -53,10 +57,11 @@ class Provider:
         address: str,
         *,
         tls: Tls | None = None,
-        deadline_seconds: float = 5,
-        max_concurrent: int = 64,
-        queue_seconds: float = 1,
-        probe_seconds: float = 10,
+        deadline_seconds: float = DEADLINE_SECONDS,
+        write_deadline_seconds: float = WRITE_DEADLINE_SECONDS,
+        max_concurrent: int = MAX_CONCURRENT,
+        queue_seconds: float = QUEUE_SECONDS,
+        probe_seconds: float = PROBE_SECONDS,
         backoff: Backoff = _BACKOFF,
         clock: Clock = now,
     ) -> None:
@@ -69,6 +74,7 @@ class Provider:
             address,
             tls=tls,
             deadline_seconds=deadline_seconds,
+            write_deadline_seconds=write_deadline_seconds,
             max_concurrent=max_concurrent,
             queue_seconds=queue_seconds,
         )
@@ -81,7 +87,6 @@ class Provider:
         self._error: str | None = None
         self._looks_again_at = 0.0
         self._bell = asyncio.Event()
-        self._listed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -116,15 +121,6 @@ class Provider:
             retry_seconds=self._wait_seconds() if self._state is State.DOWN else None,
         )
 
-    async def listed(self, within_seconds: float) -> bool:
-        """Whether the capabilities are known, at the latest after `within_seconds`."""
-        try:
-            async with asyncio.timeout(within_seconds):
-                await self._listed.wait()
-        except TimeoutError:
-            return False
-        return True
-
     async def invoke(
         self,
         tool: str,
@@ -140,48 +136,28 @@ class Provider:
         Raises:
             Unavailable: at once, while the provider is known to be down.
             BadAnswer: the answer is empty, or is no JSON object or array.
+            OutcomeUnknown: instead of that, and when the end of a write was not heard.
             GatewayError: whatever else goes wrong, as `translation` says.
         """
-        answer = await self._call(
-            "Invoke",
-            {"tool_name": tool, "payload": {"value": self._json(arguments)}},
-            is_read=is_read,
-            correlation_id=correlation_id,
-        )
-        return self._result(tool, answer.result.value)
-
-    async def read_resource(self, uri: str) -> tuple[bytes, str]:
-        """The content and its media type."""
-        answer = await self._call("ReadResource", {"uri": uri})
-        return answer.content, answer.mime_type or "application/octet-stream"
-
-    async def prompt(self, name: str, arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """The messages, each a role and a text; roles are as the provider says them."""
-        answer = await self._call(
-            "GetPrompt", {"prompt_name": name, "arguments": {"value": self._json(arguments)}}
-        )
-        return [(message.role, message.content) for message in answer.messages]
-
-    async def _call(
-        self,
-        rpc: str,
-        fields: Mapping[str, Any],
-        *,
-        is_read: bool = True,
-        correlation_id: str | None = None,
-    ) -> Any:
         self._admit()
-        correlation_id = correlation_id or uuid4().hex
-        request = self._request(rpc, {**fields, "correlation_id": correlation_id})
+        correlation_id = correlation_id or request_id.current()
+        request = self._request(
+            "Invoke",
+            {
+                "tool_name": tool,
+                "payload": {"value": self._json(arguments)},
+                "correlation_id": correlation_id,
+            },
+        )
         try:
             answer = await self._service.call(
-                self._methods[rpc], request, is_read=is_read, correlation_id=correlation_id
+                self._methods["Invoke"], request, is_read=is_read, correlation_id=correlation_id
             )
             refuse_error(self.name, answer.error)
         except GatewayError as error:
             self._learn(error)
             raise
-        return answer
+        return self._result(tool, answer.result.value, is_read=is_read)
 
     def _admit(self) -> None:
         """While the provider is down a call fails at once, but for one each time a wait is over."""
@@ -197,7 +173,8 @@ class Provider:
         if isinstance(error, ServiceDown):
             self._went_down(error.reason, seconds=self._backoff.first_seconds)
         is_unknown_tool = isinstance(error, NotFound) and re.search(r"\btool\b", str(error), re.I)
-        if is_unknown_tool or isinstance(error, ServiceDown | DeadlineExceeded):
+        is_doubtful = isinstance(error, ServiceDown | DeadlineExceeded | OutcomeUnknown)
+        if is_unknown_tool or is_doubtful:
             self._bell.set()
 
     async def _watch(self) -> None:
@@ -205,26 +182,42 @@ class Provider:
         while True:
             self._bell.clear()
             self._looks_again_at = time.monotonic()
-            reason = await self._look()
-            failures = failures + 1 if reason else 0
-            seconds = self._backoff.pause_seconds(failures) if reason else self._probe_seconds
-            if reason:
-                self._went_down(reason, seconds=seconds)
+            error = await self._look()
+            failures = failures + 1 if error else 0
+            seconds = self._pause_seconds(error, failures)
+            if error:
+                self._doubt(error, failures, seconds=seconds)
             await self._rest(seconds)
 
-    async def _look(self) -> str | None:
+    async def _look(self) -> GatewayError | None:
         """What is wrong with the provider, or None."""
         try:
             await self._list()
-        except ServiceDown as error:
-            return error.reason
         except GatewayError as error:
-            return str(error)
+            return error
         except Exception:
             # Whatever a provider sends, the watch must go on.
             logger.exception("downstream=%s could not be looked at", self.name)
-            return "its answer could not be read"
+            return BadAnswer("its answer could not be read")
         return None
+
+    def _pause_seconds(self, error: GatewayError | None, failures: int) -> float:
+        """How long to wait before the next look."""
+        if error is None:
+            return self._probe_seconds
+        seconds = self._backoff.pause_seconds(failures)
+        if isinstance(error, RateLimited):
+            return max(seconds, min(error.retry_after_seconds, self._probe_seconds))
+        return seconds
+
+    def _doubt(self, error: GatewayError, failures: int, *, seconds: float) -> None:
+        """Down only by proof, or by a second failure: one slow look is no outage."""
+        if isinstance(error, ServiceDown):
+            self._went_down(error.reason, seconds=seconds)
+        elif self._state is not State.UP or failures > 1:
+            self._went_down(str(error), seconds=seconds)
+        else:
+            logger.info("downstream=%s doubt=%r", self.name, plain(str(error)))
 
     async def _list(self) -> None:
         await self._service.check_health()
@@ -263,7 +256,6 @@ class Provider:
         if capabilities == self.capabilities:
             return
         self.capabilities = capabilities
-        self._listed.set()
         self._tell()
 
     def _went_down(self, reason: str, *, seconds: float) -> None:
@@ -297,16 +289,18 @@ class Provider:
         except ValueError as error:
             raise InvalidRequest(f"the arguments are not JSON: {error}") from error
 
-    def _result(self, tool: str, raw: bytes) -> Any:
+    def _result(self, tool: str, raw: bytes, *, is_read: bool) -> Any:
+        name = plain(tool, limit=MAX_NAME_CHARACTERS)
         if not raw:
-            raise BadAnswer(f"{self.name} sent an empty answer for {tool}")
+            raise unreadable(self.name, f"sent an empty answer for {name}", is_read=is_read)
         try:
             value = decode(raw)
         except ValueError as error:
-            raise BadAnswer(f"{self.name} sent an answer for {tool} that is not JSON") from error
+            why = f"sent an answer for {name} that is not JSON"
+            raise unreadable(self.name, why, is_read=is_read) from error
         if not isinstance(value, dict | list):
-            kind = type(value).__name__
-            raise BadAnswer(f"{self.name} answered {tool} with {kind}, not an object or array")
+            why = f"answered {name} with {type(value).__name__}, not an object or array"
+            raise unreadable(self.name, why, is_read=is_read)
         return value
 
 

@@ -18,9 +18,11 @@ from gateway.downstream.translation import (
     RETRY_AFTER_SECONDS,
     Failure,
     ServiceDown,
+    outcome_unknown,
     unavailable_sentence,
+    unreadable,
 )
-from gateway.errors import BadAnswer, ConfigurationError, RateLimited, Unavailable
+from gateway.errors import ConfigurationError, GatewayError, RateLimited, Unavailable
 
 _ATTEMPTS = 3
 _BACKOFF = Backoff(first_seconds=0.05, most_seconds=1)
@@ -65,7 +67,8 @@ class Method:
 class Service:
     """Calls that end: each has a deadline, a bounded wait for its turn and few attempts.
 
-    `deadline_seconds` holds for a whole call: its wait in the queue and all its attempts.
+    `deadline_seconds` holds for a whole call that reads: its wait in the queue and all its
+    attempts; `write_deadline_seconds` for one that changes something.
     """
 
     def __init__(
@@ -73,16 +76,18 @@ class Service:
         name: str,
         address: str,
         *,
-        tls: Tls | None = None,
-        deadline_seconds: float = 5,
-        max_concurrent: int = 64,
-        queue_seconds: float = 1,
+        tls: Tls | None,
+        deadline_seconds: float,
+        write_deadline_seconds: float,
+        max_concurrent: int,
+        queue_seconds: float,
         backoff: Backoff = _BACKOFF,
     ) -> None:
         self.name = name
         self.address = address
         self._tls = tls
         self._deadline_seconds = deadline_seconds
+        self._write_deadline_seconds = write_deadline_seconds
         self._max_concurrent = max_concurrent
         self._queue_seconds = queue_seconds
         self._backoff = backoff
@@ -112,19 +117,22 @@ class Service:
         Raises:
             GatewayError: as `translation` says.
             RateLimited: also when no turn came within `queue_seconds`.
+            OutcomeUnknown: a write was sent, and nobody can tell whether it was done.
         """
         loop = asyncio.get_running_loop()
-        ends_at = loop.time() + self._deadline_seconds
+        ends_at = loop.time() + self._seconds(is_read)
         metadata = (("x-correlation-id", correlation_id),)
         failures = 0
         while True:
             try:
                 async with self._turn():
                     seconds = max(ends_at - loop.time(), 0)
-                    return await self._send(method, request, seconds, metadata=metadata)
+                    return await self._send(
+                        method, request, seconds, is_read=is_read, metadata=metadata
+                    )
             except grpc.aio.AioRpcError as error:
                 failures += 1
-                failure = self._failure(error)
+                failure = self._failure(error, is_read=is_read)
                 pause = self._pause_seconds(failure, failures) if is_read else None
                 if pause is None or loop.time() + pause >= ends_at:
                     raise failure.translated() from error
@@ -209,6 +217,7 @@ class Service:
         request: Message,
         seconds: float,
         *,
+        is_read: bool = True,
         metadata: tuple[tuple[str, str], ...] = (),
     ) -> Any:
         send: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
@@ -219,12 +228,13 @@ class Service:
             # Closing the channel cancels its calls, but nobody cancelled the tasks in them.
             if _is_cancelled():
                 raise
-            raise self._closed() from None
+            raise self._closed(is_sent_write=not is_read) from None
         try:
             # Decoded here, because the library would log the error and answer None.
             return method.answer.FromString(raw)
         except DecodeError as error:
-            raise BadAnswer(f"{self.name} sent an answer that is not {method.path}'s") from error
+            why = f"sent an answer that is not {method.path}'s"
+            raise unreadable(self.name, why, is_read=is_read) from error
 
     def _pause_seconds(self, failure: Failure, failures: int) -> float | None:
         """How long to wait before the next attempt; None if there should be none."""
@@ -237,18 +247,29 @@ class Service:
             return pushback if pushback >= 0 else None
         return self._backoff.pause_seconds(failures)
 
-    def _failure(self, error: grpc.aio.AioRpcError) -> Failure:
+    def _seconds(self, is_read: bool) -> float:
+        return self._deadline_seconds if is_read else self._write_deadline_seconds
+
+    def _failure(self, error: grpc.aio.AioRpcError, *, is_read: bool = True) -> Failure:
         state = self._channel.get_state() if self._channel else None
-        is_connected = state is grpc.ChannelConnectivity.READY
-        return Failure(self.name, self.address, error, is_connected, self._deadline_seconds)
+        return Failure(
+            self.name,
+            self.address,
+            error,
+            is_connected=state is grpc.ChannelConnectivity.READY,
+            is_read=is_read,
+            deadline_seconds=self._seconds(is_read),
+        )
 
     def _opened(self) -> grpc.aio.Channel:
         if self._channel is None:
             raise self._closed()
         return self._channel
 
-    def _closed(self) -> Unavailable:
+    def _closed(self, *, is_sent_write: bool = False) -> GatewayError:
         reason = "the gateway is not connected to it"
+        if is_sent_write:
+            return outcome_unknown(self.name, reason)
         return Unavailable(
             unavailable_sentence(self.name, reason, RETRY_AFTER_SECONDS),
             retry_after_seconds=RETRY_AFTER_SECONDS,

@@ -10,8 +10,12 @@
 | UNAVAILABLE                         | Unavailable; ServiceDown without a connection |
 | DEADLINE_EXCEEDED                   | DeadlineExceeded                           |
 | anything else                       | BadAnswer                                  |
+| `x-error-code: outcome_unknown` in the trailing metadata | OutcomeUnknown        |
 | OK and an `error` with "not found", "unknown" or "no such" | NotFound            |
 | OK and any other `error`            | InvalidRequest                             |
+
+A write that was sent, and whose end nobody can tell, is OutcomeUnknown whatever the table says:
+the connection broke, the deadline passed, or the answer makes no sense.
 """
 
 import math
@@ -27,6 +31,7 @@ from gateway.errors import (
     GatewayError,
     InvalidRequest,
     NotFound,
+    OutcomeUnknown,
     PermissionDenied,
     RateLimited,
     Refused,
@@ -36,15 +41,25 @@ from gateway.errors import (
 RETRY_AFTER_SECONDS = 2.0
 RATE_LIMIT_SECONDS = 5.0
 PUSHBACK = "grpc-retry-pushback-ms"
-_MOST_CHARACTERS = 200
+ERROR_CODE = "x-error-code"
+MAX_SAID_CHARACTERS = 400
 
-# What the gRPC library says of a connection, and what that means in plain words.
+# What the gRPC library says when a call never left, for lack of a connection.
+_NEVER_SENT = re.compile(
+    r"failed to connect to all|all backends failing|errors? resolving|dns resol"
+)
+# What it says when the connection went under a call.
+_LOST = re.compile(
+    r"(socket|transport) closed|stream removed|connection reset|broken pipe|goaway|cancelling all"
+)
+# What else it says of a connection, and what that means in plain words. Whoever calls a tool may
+# read them: addresses inside are for the log.
 _CONNECTION = (
-    (r"connection refused", "nothing listens at {address}"),
-    (r"resolv|domain name|lookup", "the host of {address} is not known"),
-    (r"hostname verification", "the certificate of {address} is for another host"),
-    (r"handshake|ssl|tls|certificate", "the TLS handshake with {address} failed"),
-    (r"closed|reset|cancelling|goaway|broken", "the connection to {address} broke"),
+    (r"connection refused", "nothing listens at its address"),
+    (r"resolv|domain name|lookup", "its host is not known"),
+    (r"hostname verification", "its certificate is for another host"),
+    (r"handshake|ssl|tls|certificate", "the TLS handshake failed"),
+    (r"closed|reset|cancelling|goaway|broken|removed", "the connection broke"),
 )
 _MISSING = re.compile(r"\b(not found|unknown|no such)\b", re.IGNORECASE)
 
@@ -75,6 +90,7 @@ class Failure:
     address: str
     error: grpc.aio.AioRpcError
     is_connected: bool
+    is_read: bool
     deadline_seconds: float
 
     @property
@@ -84,7 +100,7 @@ class Failure:
     @property
     def pushback_seconds(self) -> float | None:
         """When the service wants to be asked again; negative for never, None if it does not say."""
-        text = dict(self.error.trailing_metadata() or ()).get(PUSHBACK)
+        text = self._trailing(PUSHBACK)
         try:
             seconds = None if text is None else float(text) / 1000
         except ValueError:
@@ -96,6 +112,31 @@ class Failure:
         return plain(self.error.details() or "") or self.code.name
 
     def translated(self) -> GatewayError:
+        if self._trailing(ERROR_CODE) == OutcomeUnknown.code:
+            return OutcomeUnknown(self.said)
+        error = self._by_status()
+        if self.is_read or not self._may_be_done(error):
+            return error
+        is_lost = self.code is grpc.StatusCode.UNAVAILABLE
+        return outcome_unknown(self.service, self._connection() if is_lost else str(error))
+
+    def _may_be_done(self, error: GatewayError) -> bool:
+        """Whether the call may have had its effect, although it failed."""
+        if isinstance(error, Unavailable):
+            return self._is_lost
+        is_unclear = isinstance(error, DeadlineExceeded | BadAnswer)
+        return is_unclear and self.code is not grpc.StatusCode.UNIMPLEMENTED
+
+    @property
+    def _is_lost(self) -> bool:
+        """Whether the connection went after the call was sent; in doubt it was sent."""
+        details = (self.error.details() or "").lower()
+        if _NEVER_SENT.search(details):
+            return False
+        # A new connection can be there already by the time that the call has failed.
+        return not self.is_connected or _LOST.search(details) is not None
+
+    def _by_status(self) -> GatewayError:
         match self.code:
             case grpc.StatusCode.NOT_FOUND:
                 return NotFound(self.said)
@@ -142,8 +183,11 @@ class Failure:
         details = (self.error.details() or "").lower()
         for pattern, meaning in _CONNECTION:
             if re.search(pattern, details):
-                return meaning.format(address=self.address)
-        return f"there is no connection to {self.address}"
+                return meaning
+        return "there is no connection"
+
+    def _trailing(self, key: str) -> str | bytes | None:
+        return dict(self.error.trailing_metadata() or ()).get(key)
 
     def _retry_after(self, default_seconds: float) -> float:
         pushback = self.pushback_seconds
@@ -163,8 +207,19 @@ def refuse_error(service: str, text: str) -> None:
     raise NotFound(said) if _MISSING.search(said) else InvalidRequest(said)
 
 
-def plain(text: str) -> str:
+def outcome_unknown(service: str, why: str) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"{service}: the outcome is unknown, so look it up before trying again: {why}"
+    )
+
+
+def unreadable(service: str, why: str, *, is_read: bool) -> GatewayError:
+    """An answer that makes no sense: what a read lost can be read again, a write may be done."""
+    return BadAnswer(f"{service} {why}") if is_read else outcome_unknown(service, f"it {why}")
+
+
+def plain(text: str, *, limit: int = MAX_SAID_CHARACTERS) -> str:
     """One short line: no control or invisible characters, which could forge logs or pages."""
     visible = "".join(letter if letter.isprintable() else " " for letter in text)
     line = " ".join(visible.split())
-    return line if len(line) <= _MOST_CHARACTERS else line[: _MOST_CHARACTERS - 1] + "…"
+    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -9,6 +9,7 @@ from cachetools import LRUCache
 
 from gateway.clock import Clock, rfc3339
 from gateway.errors import Refused
+from gateway.market.writes import Write
 
 LIFETIME = timedelta(seconds=120)
 MOST_REMEMBERED = 10_000
@@ -18,12 +19,12 @@ Act = TypeVar("Act")
 
 @dataclass(slots=True)
 class Confirmation(Generic[Act]):
-    """`is_used` stays known, so that a repeat is told apart from a token that never was."""
+    """`write` stays known, so that a repeat is answered with what became of it."""
 
     token: str
     act: Act
     expires_at: datetime
-    is_used: bool = False
+    write: Write | None = None
 
 
 class Confirmations(Generic[Act]):
@@ -49,7 +50,7 @@ class Confirmations(Generic[Act]):
                 "this confirm token is not known here; "
                 "call again without confirm_token for a new preview"
             )
-        if not confirmation.is_used and self._clock() >= confirmation.expires_at:
+        if confirmation.write is None and self._clock() >= confirmation.expires_at:
             raise Refused(
                 f"this confirm token expired at {rfc3339(confirmation.expires_at)}; "
                 "call again without confirm_token for a new preview"

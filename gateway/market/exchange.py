@@ -19,7 +19,7 @@ from gateway.market.exchange_answers import (
     read_answer,
 )
 from gateway.market.exchange_errors import ClockApart
-from gateway.market.settings import MarketSettings
+from gateway.market.settings import SEND_SECONDS, MarketSettings
 from gateway.market.signing import Parameters, encoded, signed
 from gateway.market.simulated.app import simulated_exchange
 from gateway.market.weight import WeightBudget
@@ -85,10 +85,16 @@ class Exchange:
         return await self._send_signed("GET", path, parameters or {}, weight=weight)
 
     async def write(self, method: str, path: str, parameters: Parameters, *, weight: int) -> Any:
-        """Raises:
-        OutcomeUnknown: the exchange may or may not have done it.
+        """Ends within `SEND_SECONDS`, whatever the exchange does.
+
+        Raises:
+            OutcomeUnknown: the exchange may or may not have done it.
         """
-        return await self._send_signed(method, path, parameters, weight=weight)
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                return await self._send_signed(method, path, parameters, weight=weight)
+        except TimeoutError as error:
+            no_answer(error, is_write=True)
 
     async def _send_signed(
         self, method: str, path: str, parameters: Parameters, *, weight: int

@@ -15,9 +15,8 @@ from gateway.errors import (
 )
 from gateway.market.exchange_errors import (
     BUSY_SECONDS,
-    OutcomeUnknown,
+    AnswerLost,
     exchange_error,
-    outcome_unknown,
 )
 
 LIMIT_STATUSES = (418, 429)
@@ -37,9 +36,9 @@ def read_answer(answer: httpx.Response, *, is_write: bool, pause_seconds: float)
         raise _error(answer, is_write=is_write, pause_seconds=pause_seconds)
     try:
         return json.loads(answer.content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if is_write:
-            raise OutcomeUnknown(outcome_unknown("the answer is not JSON")) from error
+            raise AnswerLost("the answer is not JSON") from error
         raise BadAnswer(
             f"the exchange answered {_shown(answer)}, which is not JSON; ask again later"
         ) from error
@@ -66,7 +65,7 @@ def no_answer(error: Exception, *, is_write: bool) -> NoReturn:
     is_silent = isinstance(error, httpx.TimeoutException | TimeoutError)
     why = "the exchange did not answer in time" if is_silent else "the exchange hung up"
     if is_write:
-        raise OutcomeUnknown(outcome_unknown(why)) from error
+        raise AnswerLost(why) from error
     if is_silent:
         raise DeadlineExceeded(f"{why}; ask again later") from error
     raise _unavailable(why) from error
@@ -97,7 +96,7 @@ def _without_code(answer: httpx.Response, *, is_write: bool) -> GatewayError:
     if status == _PLACE_STATUS:
         return PermissionDenied("the exchange does not serve this location (451)")
     if is_write:
-        return OutcomeUnknown(outcome_unknown(f"the exchange answered {_shown(answer)}"))
+        return AnswerLost(f"the exchange answered {_shown(answer)}")
     if status >= 500:
         return _unavailable(f"the exchange answered {_shown(answer)}")
     return BadAnswer(f"the exchange answered {_shown(answer)}; is its URL right?")
@@ -108,7 +107,7 @@ def _problem(answer: httpx.Response) -> tuple[int, str] | None:
     try:
         told = json.loads(answer.content)
         return int(told["code"]), str(told["msg"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return None
 
 

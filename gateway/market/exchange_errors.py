@@ -4,9 +4,11 @@ from gateway.errors import (
     GatewayError,
     InvalidRequest,
     NotFound,
+    OutcomeUnknown,
     PermissionDenied,
     RateLimited,
     Refused,
+    Unauthenticated,
     Unavailable,
 )
 
@@ -24,26 +26,20 @@ UNKNOWN_ORDER = frozenset({NO_SUCH_ORDER, -2026})
 UNKNOWN_SYMBOL = -1121
 
 
-class Unauthenticated(PermissionDenied):
-    """The exchange does not accept the key or what was signed with it."""
-
-    code = "unauthenticated"
-    status = 401
-
-
 class UnknownSymbol(NotFound):
     """The exchange does not list the symbol, whatever our copy of its list says."""
 
 
+class AnswerLost(OutcomeUnknown):
+    """A write was sent, and `why` nobody here can say whether it was done."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(outcome_unknown(why))
+        self.why = why
+
+
 class ClockApart(Refused):
     """The exchange did nothing, because its clock and ours are too far apart."""
-
-
-class OutcomeUnknown(GatewayError):
-    """A write may or may not have happened; it is never repeated on its own."""
-
-    code = "outcome_unknown"
-    status = 502
 
 
 def exchange_error(
@@ -66,7 +62,7 @@ def exchange_error(
 
 def _busy(told: str, is_write: bool) -> GatewayError:
     if is_write:
-        return OutcomeUnknown(outcome_unknown(told))
+        return AnswerLost(told)
     return Unavailable(
         f"the exchange is busy: {told}; ask again in {BUSY_SECONDS:.0f} s",
         retry_after_seconds=BUSY_SECONDS,
@@ -74,7 +70,8 @@ def _busy(told: str, is_write: bool) -> GatewayError:
 
 
 def outcome_unknown(why: str) -> str:
-    return f"outcome unknown, look the order up by client order id before trying again: {why}"
+    """The exchange's own words come last, since long messages lose their ends on the way."""
+    return f"outcome unknown, look the order up before trying again: {why}"
 
 
 def _refusal(code: int, told: str) -> GatewayError:

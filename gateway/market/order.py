@@ -1,7 +1,7 @@
 """What would be traded, in full: checked against the symbol's rules before anything is sent."""
 
 from dataclasses import asdict, dataclass, replace
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Self
 
 from gateway.errors import InvalidRequest, Refused
@@ -22,6 +22,10 @@ _NEEDS = {
 }
 ORDER_TYPES = tuple(_NEEDS)
 _USUAL_TIME_IN_FORCE = "GTC"
+
+MOST_DIGITS = 28  # what decimal arithmetic keeps
+# A remainder needs all digits between the largest amount and the smallest step.
+_EXACT_DIGITS = 4 * MOST_DIGITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +87,27 @@ def read_order_request(listing: Listing, arguments: Arguments) -> Order:
         symbol=listing.symbol,
         side=arguments["side"],
         order_type=arguments["order_type"],
-        quantity=_amount(arguments["quantity"]),
-        price=_amount(arguments["price"]) if "price" in arguments else None,
-        stop_price=_amount(arguments["stop_price"]) if "stop_price" in arguments else None,
+        quantity=_amount("quantity", arguments["quantity"]),
+        price=_amount("price", arguments["price"]) if "price" in arguments else None,
+        stop_price=(
+            _amount("stop_price", arguments["stop_price"]) if "stop_price" in arguments else None
+        ),
         time_in_force=arguments.get("time_in_force"),
         client_order_id=arguments.get("client_order_id"),
     )
     order = _with_usual_time_in_force(order)
     _check_shape(order)
-    _check_rules(order, listing)
+    with localcontext() as exact:
+        exact.prec = _EXACT_DIGITS
+        _check_rules(order, listing)
     return order
 
 
-def _amount(text: str) -> str:
-    return plain(Decimal(text))
+def _amount(name: str, text: str) -> str:
+    amount = Decimal(text)
+    if len(amount.as_tuple().digits) > MOST_DIGITS:
+        raise InvalidRequest(f"{name} is {text}; it takes at most {MOST_DIGITS} digits")
+    return plain(amount)
 
 
 def _with_usual_time_in_force(order: Order) -> Order:

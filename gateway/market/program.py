@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from types import TracebackType
@@ -32,9 +33,10 @@ class MarketProgram:
         self._settings = settings
         self._exchange = Exchange(settings, clock=clock)
         self._symbols = Symbols(self._exchange, clock=clock)
+        self._desk = TradingDesk(clock)
         venue = Venue(settings, self._exchange, self._symbols, clock=clock)
         self._server = MarketServer(
-            venue, Tools(venue, TradingDesk(clock)), host=settings.host, port=settings.port
+            venue, Tools(venue, self._desk), host=settings.host, port=settings.port
         )
         self._open = AsyncExitStack()
 
@@ -48,6 +50,7 @@ class MarketProgram:
             # Opened in this order, closed in reverse.
             await opening.enter_async_context(self._exchange)
             await opening.enter_async_context(self._symbols)
+            await opening.enter_async_context(self._desk)
             await opening.enter_async_context(self._server)
             self._open = opening.pop_all()
         logger.info("serving %s at %s", self._settings.source, self.address)
@@ -65,12 +68,22 @@ class MarketProgram:
 async def run(settings: MarketSettings) -> None:
     """Serve until SIGTERM, SIGINT or a cancellation."""
     stop = asyncio.Event()
+    with _stopping(stop):
+        async with MarketProgram(settings):
+            await stop.wait()
+
+
+@contextmanager
+def _stopping(stop: asyncio.Event) -> Iterator[None]:
+    if sys.platform == "win32":
+        # Its loops take no handlers; there Ctrl+C cancels the program.
+        yield
+        return
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        async with MarketProgram(settings):
-            await stop.wait()
+        yield
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)

@@ -49,7 +49,9 @@ class MarketServer:
 
     @property
     def address(self) -> str:
-        return f"{self._host}:{self._port}"
+        is_bare_ipv6 = ":" in self._host and not self._host.startswith("[")
+        host = f"[{self._host}]" if is_bare_ipv6 else self._host
+        return f"{host}:{self._port}"
 
     async def __aenter__(self) -> Self:
         server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=CALLS_AT_ONCE)

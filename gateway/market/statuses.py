@@ -8,15 +8,18 @@ from gateway.errors import (
     GatewayError,
     InvalidRequest,
     NotFound,
+    OutcomeUnknown,
     PermissionDenied,
     RateLimited,
     Refused,
+    Unauthenticated,
     Unavailable,
 )
-from gateway.market.exchange_errors import OutcomeUnknown, Unauthenticated
 
 # gRPC's own: a client that knows it waits so long before it asks again.
 PUSHBACK = "grpc-retry-pushback-ms"
+# No status means "it may have happened", so that is said beside it.
+ERROR_CODE = "x-error-code"
 
 # The first that fits.
 _STATUSES: tuple[tuple[type[GatewayError], grpc.StatusCode], ...] = (
@@ -42,6 +45,8 @@ def status_of(error: GatewayError) -> grpc.StatusCode:
 
 
 def trailing_metadata(error: GatewayError) -> tuple[tuple[str, str], ...]:
+    if isinstance(error, OutcomeUnknown):
+        return ((ERROR_CODE, error.code),)
     if not isinstance(error, RateLimited | Unavailable):
         return ()
     return ((PUSHBACK, str(int(error.retry_after_seconds * 1000))),)

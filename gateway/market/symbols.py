@@ -39,9 +39,10 @@ class Listing:
     def rule(self, filter_type: str, field: str) -> Decimal:
         """A filter's number, or 0 (which the exchange reads as no rule) when there is none."""
         try:
-            return Decimal(str(self.filters[filter_type][field]))
+            number = Decimal(str(self.filters[filter_type][field]))
         except (KeyError, InvalidOperation):
             return Decimal(0)
+        return number if number.is_finite() else Decimal(0)
 
     @property
     def tick_size(self) -> Decimal:
@@ -138,9 +139,10 @@ class Symbols:
 
     async def _read(self) -> Listings:
         answer = await self._ask()
+        listings = read_listings(answer, as_of=self._clock())
         self._exchange.budget.limit = weight_limit(answer) or self._exchange.budget.limit
         await self._synchronise()
-        self._listings = read_listings(answer, as_of=self._clock())
+        self._listings = listings
         self._next_read = self._clock() + FRESH
         return self._listings
 
@@ -181,15 +183,18 @@ def read_listings(answer: object, *, as_of: datetime) -> Listings:
         by_symbol = {listing.symbol.upper(): listing for listing in listings}
         told: Any = answer
         return Listings(by_symbol, str(told["timezone"]), int(told["serverTime"]), as_of)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadAnswer("the exchange's list of symbols cannot be read; ask again later") from error
 
 
 def weight_limit(answer: Any) -> int | None:
-    """How much request weight the exchange allows in a minute, when it says so."""
-    for limit in answer.get("rateLimits", ()) if isinstance(answer, Mapping) else ():
-        if limit.get("rateLimitType") == "REQUEST_WEIGHT" and limit.get("interval") == "MINUTE":
-            return int(limit["limit"])
+    """How much request weight the exchange allows in a minute, when it says so readably."""
+    try:
+        for limit in answer["rateLimits"]:
+            if (limit["rateLimitType"], limit["interval"]) == ("REQUEST_WEIGHT", "MINUTE"):
+                return max(int(limit["limit"]), 0) or None
+    except (KeyError, TypeError, ValueError, OverflowError):
+        logger.warning("the exchange did not say readably how much it may be asked")
     return None
 
 

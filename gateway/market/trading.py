@@ -1,16 +1,26 @@
 """The two tools that trade: a call previews, and a second one with its token does it, once."""
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from types import TracebackType
+from typing import Self, TypeAlias
 
 from cachetools import LRUCache
 
 from gateway.clock import Clock, rfc3339
-from gateway.errors import GatewayError, NotFound, Refused
+from gateway.errors import (
+    BadAnswer,
+    DeadlineExceeded,
+    GatewayError,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+)
 from gateway.market.account_tools import CLIENT_ORDER_ID, ORDER, read_order, which_order
 from gateway.market.confirmation import MOST_REMEMBERED, Confirmation, Confirmations
-from gateway.market.exchange_errors import OutcomeUnknown, outcome_unknown
+from gateway.market.exchange_errors import AnswerLost, outcome_unknown
 from gateway.market.market_tool import (
     ORDER_ID,
     SYMBOL,
@@ -20,9 +30,16 @@ from gateway.market.market_tool import (
     input_schema,
 )
 from gateway.market.order import ORDER_TYPES, Order, read_order_request
+from gateway.market.settings import CHECK_SECONDS, LOOK_UP_SECONDS
+from gateway.market.symbols import Listing
 from gateway.market.venue import Json, Venue, as_object
+from gateway.market.writes import Write, Writes, failed_safely
 
+_MOST_TOLD = 80  # of the exchange's own words
 OPEN_STATUSES = ("NEW", "PARTIALLY_FILLED", "PENDING_NEW")
+
+# The exchange's words for which order is meant.
+Which: TypeAlias = Mapping[str, str | int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +55,34 @@ class Cancellation:
 
 
 class TradingDesk:
-    """Holds what was previewed, so that nothing is traded unseen and nothing twice."""
+    """Holds what was previewed and what was begun, so that nothing is traded unseen or twice.
+
+    A confirmed act goes on when its caller hangs up. Whoever repeats it gets its outcome.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._orders: Confirmations[Order] = Confirmations(clock)
         self._cancellations: Confirmations[Cancellation] = Confirmations(clock)
         # The exchange takes the client order ID of a filled order again, so we must not.
-        self._sent: LRUCache[tuple[str, str | None], bool] = LRUCache(MOST_REMEMBERED)
+        self._by_client_order_id: LRUCache[tuple[str, str | None], Write] = LRUCache(
+            MOST_REMEMBERED
+        )
+        self._writes = Writes()
+
+    async def __aenter__(self) -> Self:
+        await self._writes.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._writes.__aexit__(kind, error, traceback)
 
     async def place_order(self, venue: Venue, arguments: Arguments) -> Json:
-        listing = await venue.symbols.find(arguments["symbol"])
+        listing = await _listing(venue, arguments["symbol"])
         order = read_order_request(listing, arguments)
         if "confirm_token" in arguments:
             return await self._place_confirmed(venue, order, arguments["confirm_token"])
@@ -59,14 +94,14 @@ class TradingDesk:
         return _preview(venue, self._orders.issue(order), order.arguments(), summary=summary)
 
     async def cancel_order(self, venue: Venue, arguments: Arguments) -> Json:
-        listing = await venue.symbols.find(arguments["symbol"])
+        listing = await _listing(venue, arguments["symbol"])
         which = which_order("binance.cancel_order", arguments)
         act = Cancellation(
             listing.symbol, arguments.get("order_id"), arguments.get("orig_client_order_id")
         )
         if "confirm_token" in arguments:
-            return await self._cancel_confirmed(venue, act, arguments["confirm_token"], which)
-        state = await read_order(venue, listing.symbol, **which)
+            return await self._cancel_confirmed(venue, act, arguments["confirm_token"])
+        state = await _look(venue, listing.symbol, which)
         if state.get("status") not in OPEN_STATUSES:
             raise Refused(f"{_described(state)} and cannot be cancelled")
         summary = f"cancel the order: {_described(state)}; nothing happens until it is confirmed"
@@ -77,22 +112,27 @@ class TradingDesk:
         confirmation = self._orders.find(token)
         order = confirmation.act
         _check_same(draft.arguments(), order.arguments(), optional="client_order_id")
+        which = {"origClientOrderId": order.client_order_id}
         identity = (order.symbol, order.client_order_id)
-        if confirmation.is_used or identity in self._sent:
-            return await _repeated(venue, order.symbol, origClientOrderId=order.client_order_id)
+        if confirmation.write is None:
+            other = self._by_client_order_id.get(identity)
+            confirmation.write = None if other is None or failed_safely(other) else other
+        if confirmation.write is not None:
+            return await _repeated(venue, confirmation.write, order.symbol, which=which)
         # Before the first await: a second call must already see it.
-        confirmation.is_used = self._sent[identity] = True
-        return await _placed(venue, order)
+        write = self._writes.begin("place order", _placed(venue, order, which))
+        confirmation.write = self._by_client_order_id[identity] = write
+        return await asyncio.shield(write)
 
-    async def _cancel_confirmed(
-        self, venue: Venue, act: Cancellation, token: str, which: Mapping[str, str | int | None]
-    ) -> Json:
+    async def _cancel_confirmed(self, venue: Venue, act: Cancellation, token: str) -> Json:
         confirmation = self._cancellations.find(token)
         _check_same(act.arguments(), confirmation.act.arguments())
-        if confirmation.is_used:
-            return await _repeated(venue, act.symbol, **which)
-        confirmation.is_used = True
-        return await _cancelled(venue, act.symbol, which)
+        which = {"orderId": act.order_id, "origClientOrderId": act.orig_client_order_id}
+        if confirmation.write is not None:
+            return await _repeated(venue, confirmation.write, act.symbol, which=which)
+        write = self._writes.begin("cancel order", _cancelled(venue, act.symbol, which))
+        confirmation.write = write
+        return await asyncio.shield(write)
 
 
 def trading_tools(desk: TradingDesk) -> tuple[MarketTool, ...]:
@@ -116,12 +156,33 @@ def trading_tools(desk: TradingDesk) -> tuple[MarketTool, ...]:
     )
 
 
+async def _listing(venue: Venue, symbol: str) -> Listing:
+    """Raises:
+    DeadlineExceeded: the list of symbols is read anew, and that takes long.
+    """
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return await venue.symbols.find(symbol)
+    except TimeoutError as error:
+        raise DeadlineExceeded(
+            "the exchange's list of symbols did not come in time, and nothing was sent; ask again"
+        ) from error
+
+
+async def _look(venue: Venue, symbol: str, which: Which) -> Json:
+    try:
+        async with asyncio.timeout(LOOK_UP_SECONDS):
+            return await read_order(venue, symbol, **which)
+    except TimeoutError as error:
+        raise DeadlineExceeded("the exchange did not tell the order in time; ask again") from error
+
+
 async def _check_unused(venue: Venue, order: Order) -> None:
     """Raises:
     Refused: the account already has an order with that client order ID.
     """
     try:
-        state = await read_order(venue, order.symbol, origClientOrderId=order.client_order_id)
+        state = await _look(venue, order.symbol, {"origClientOrderId": order.client_order_id})
     except NotFound:
         return
     raise Refused(
@@ -130,41 +191,62 @@ async def _check_unused(venue: Venue, order: Order) -> None:
     )
 
 
-async def _placed(venue: Venue, order: Order) -> Json:
+async def _placed(venue: Venue, order: Order, which: Which) -> Json:
     try:
         answer = await venue.exchange.write("POST", ORDER, order.parameters(), weight=1)
-    except OutcomeUnknown as error:
-        return await _found_out(venue, order, error)
-    return venue.labelled(as_object(answer, ORDER))
-
-
-async def _found_out(venue: Venue, order: Order, lost: OutcomeUnknown) -> Json:
-    """One look for an order whose answer was lost; sending it again could trade twice."""
-    try:
-        state = await read_order(venue, order.symbol, origClientOrderId=order.client_order_id)
-    except GatewayError as error:
-        raise OutcomeUnknown(
-            f"{lost}; one look for client order id {order.client_order_id!r} on {order.symbol} "
-            f"did not settle it ({error})"
-        ) from error
+        return venue.labelled(as_object(answer, ORDER))
+    except (AnswerLost, BadAnswer) as error:
+        state = await _found_out(venue, order.symbol, which=which, lost=error)
     return {**venue.labelled(state), "looked_up": True}
 
 
-async def _cancelled(venue: Venue, symbol: str, which: Mapping[str, str | int | None]) -> Json:
+async def _cancelled(venue: Venue, symbol: str, which: Which) -> Json:
     try:
         answer = await venue.exchange.write("DELETE", ORDER, {"symbol": symbol, **which}, weight=1)
-    except OutcomeUnknown as error:
-        state = await read_order(venue, symbol, **which)
+        return venue.labelled(as_object(answer, ORDER))
+    except (AnswerLost, BadAnswer) as error:
+        state = await _found_out(venue, symbol, which=which, lost=error)
         if state.get("status") in OPEN_STATUSES:
-            raise OutcomeUnknown(outcome_unknown(f"{_described(state)} still")) from error
-        return {**venue.labelled(state), "looked_up": True}
-    return venue.labelled(as_object(answer, ORDER))
+            why = f"it is still {state.get('status')}; {_why(error)}"
+            raise OutcomeUnknown(_unknown(symbol, which, why)) from error
+    return {**venue.labelled(state), "looked_up": True}
 
 
-async def _repeated(venue: Venue, symbol: str, **which: str | int | None) -> Json:
-    """What became of an act that was already confirmed; it is not done a second time."""
+async def _found_out(venue: Venue, symbol: str, *, which: Which, lost: GatewayError) -> Json:
+    """One look for an order whose answer was lost; sending it again could trade twice."""
     try:
-        state = await read_order(venue, symbol, **which)
+        return await _look(venue, symbol, which)
+    except GatewayError as error:
+        told = "did not find it" if isinstance(error, NotFound) else "failed"
+        why = f"one look {told}; {_why(lost)}"
+        raise OutcomeUnknown(_unknown(symbol, which, why)) from error
+
+
+def _unknown(symbol: str, which: Which, why: str) -> str:
+    """Says first which order it is: what comes last may be cut off on the way to a person."""
+    known = "client order id" if which["origClientOrderId"] is not None else "order id"
+    value = which["origClientOrderId"] or which["orderId"]
+    return f"{known} {value!r} on {symbol}: {outcome_unknown(why)}"
+
+
+def _why(lost: GatewayError) -> str:
+    text = lost.why if isinstance(lost, AnswerLost) else str(lost)
+    return text if len(text) <= _MOST_TOLD else f"{text[:_MOST_TOLD]}…"
+
+
+async def _repeated(venue: Venue, write: Write, symbol: str, *, which: Which) -> Json:
+    """What became of an act that was already confirmed; it is not done a second time."""
+    if not write.done():
+        return {**await asyncio.shield(write), "repeated": True}
+    if failed_safely(write):
+        raise Refused(
+            "this was confirmed before and did not happen; call without confirm_token for a new "
+            f"preview. It ended so: {write.exception()}"
+        )
+    if not write.cancelled() and write.exception() is None:
+        return {**write.result(), "repeated": True}
+    try:
+        state = await _look(venue, symbol, which)
     except NotFound as error:
         raise Refused(
             "this was confirmed before, and the exchange knows no such order: it was refused, or "

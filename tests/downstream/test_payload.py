@@ -30,7 +30,18 @@ def test_what_has_no_json_is_not_sent(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"{", b"\xff", b"Infinity", b"[-Infinity]", b'"\\uD83D"', b"[" * 100_000]
+    "raw",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"Infinity",
+        b"[-Infinity]",
+        b'"\\uD83D"',
+        b"[" * 100_000,
+        b"[1e400]",
+        b'{"a": -1e999}',
+    ],
 )
 def test_what_is_not_json_is_not_accepted(raw: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import grpc
 import pytest
 
+from gateway import request_id
 from gateway.downstream.provider import Provider
 from gateway.downstream.status import State
 from gateway.errors import (
@@ -26,6 +27,7 @@ from tests.stand_ins.provider import (
     in_turn,
     says_error,
     sends,
+    until_listed,
 )
 
 MOMENT = datetime(2026, 11, 21, 12, 3, 4, tzinfo=UTC)
@@ -36,7 +38,7 @@ async def test_a_provider_tells_what_it_offers_and_that_it_is_up(service, connec
     service.offer("binance.get_ticker", echoes(), description="24 h", input_schema=schema)
     provider = await connect(service, clock=lambda: MOMENT)
 
-    assert await provider.listed(within_seconds=5)
+    await until_listed(provider)
 
     (tool,) = provider.capabilities.tools
     assert (tool.name, tool.description, tool.input_schema) == (
@@ -51,37 +53,37 @@ async def test_a_provider_tells_what_it_offers_and_that_it_is_up(service, connec
     assert status.retry_seconds is None
 
 
-async def test_what_a_provider_does_not_state_is_unknown_and_never_no(service, connect) -> None:
+async def test_a_tool_without_schema_or_tags_takes_any_object(service, connect) -> None:
     service.offer("silent", echoes())
-    service.offer(
-        "outspoken",
-        echoes(),
-        tags=["market"],
-        auth_required=True,
-        stability="beta",
-        rate_limit_group="book",
-        output_schema={"type": "array"},
-    )
+    service.offer("outspoken", echoes(), tags=["market"], input_schema={"type": "object", "a": 1})
     provider = await connect(service)
-    await provider.listed(within_seconds=5)
+    await until_listed(provider)
 
     silent, outspoken = provider.capabilities.tools
-    assert silent.input_schema == {"type": "object"}
-    assert silent.output_schema is None
-    assert silent.tags == ()
-    assert silent.auth_required is silent.stability is silent.rate_limit_group is None
-    assert outspoken.tags == ("market",)
-    assert outspoken.auth_required is True
-    assert (outspoken.stability, outspoken.rate_limit_group) == ("beta", "book")
-    assert outspoken.output_schema == {"type": "array"}
+    assert (silent.input_schema, silent.tags) == ({"type": "object"}, ())
+    assert (outspoken.input_schema, outspoken.tags) == ({"type": "object", "a": 1}, ("market",))
 
 
 async def test_a_tool_whose_schema_is_garbage_costs_only_itself(service, connect) -> None:
-    service.offer("good", echoes())
+    service.offer("good", echoes(), output_schema=["says", "nothing", "to", "us"])
     service.offer("bad", echoes(), input_schema=["no", "object"])
     provider = await connect(service)
-    await provider.listed(within_seconds=5)
+    await until_listed(provider)
     assert [tool.name for tool in provider.capabilities.tools] == ["good"]
+
+
+async def test_what_a_provider_calls_itself_and_its_tools_cannot_forge_a_log_line(
+    service, connect, caplog
+) -> None:
+    caplog.set_level("INFO", logger="gateway.downstream")
+    service.version = "1.0\nERROR downstream=bank state=down" + "9" * 5000
+    service.offer("bad\nERROR forged" + "x" * 5000, echoes(), input_schema=["no", "object"])
+    provider = await connect(service)
+    await until_listed(provider)
+    assert provider.status.version.startswith("1.0 ERROR")
+    messages = [record.getMessage() for record in caplog.records]
+    assert any("left out tool='bad ERROR forged" in message for message in messages)
+    assert all(message.isprintable() and len(message) < 250 for message in messages)
 
 
 @pytest.mark.parametrize(
@@ -118,12 +120,14 @@ async def test_the_correlation_id_is_sent_as_field_and_as_metadata(service, conn
     await provider.invoke("tool", {}, correlation_id="request-1")
     await provider.invoke("tool", {})
     await provider.invoke("tool", {})
+    request_id.begin("request-2")
+    await provider.invoke("tool", {})
 
-    given, *own = service.calls
-    assert given.correlation_id == given.metadata["x-correlation-id"] == "request-1"
-    for call in own:
+    for call in service.calls:
         assert call.correlation_id == call.metadata["x-correlation-id"] != ""
-    assert own[0].correlation_id != own[1].correlation_id
+    given, first, second, current = [call.correlation_id for call in service.calls]
+    assert (given, current) == ("request-1", "request-2")
+    assert first != second
 
 
 async def test_arguments_that_are_no_json_are_refused_before_they_are_sent(
@@ -135,7 +139,7 @@ async def test_arguments_that_are_no_json_are_refused_before_they_are_sent(
         with pytest.raises(InvalidRequest, match="not JSON"):
             await provider.invoke("tool", {"value": value})
     with pytest.raises(InvalidRequest, match="cannot be sent"):
-        await provider.read_resource("binance://\ud800")
+        await provider.invoke("tool\ud800", {})
     assert service.calls == []
 
 
@@ -151,6 +155,7 @@ async def test_arguments_that_are_no_json_are_refused_before_they_are_sent(
         (b"[" * 100_000, "not JSON"),
         (b'{"text": "\\ud800"}', "not JSON"),
         (b"[" + b"9" * 5000 + b"]", "not JSON"),
+        (b'{"price": 1e400}', "not JSON"),
     ],
 )
 async def test_an_answer_that_is_no_json_object_or_array_is_a_bad_answer(
@@ -240,7 +245,16 @@ async def test_a_message_of_a_service_is_one_short_line(service, connect) -> Non
         await provider.invoke("tool", {})
     assert str(caught.value).startswith("market failed: a b [31m ccc")
     assert str(caught.value).isprintable()
-    assert len(str(caught.value)) < 230
+    assert len(str(caught.value)) == len("market failed: ") + 400
+
+
+async def test_a_message_of_400_characters_is_kept_whole(service, connect) -> None:
+    said = "a" * 300 + " — look the order up" + "b" * 80
+    service.offer("tool", fails(grpc.StatusCode.INVALID_ARGUMENT, said))
+    provider = await connect(service)
+    with pytest.raises(InvalidRequest) as caught:
+        await provider.invoke("tool", {})
+    assert str(caught.value) == said
 
 
 async def test_a_tool_is_called_by_the_exact_name_it_is_listed_under(service, connect) -> None:
@@ -250,33 +264,12 @@ async def test_a_tool_is_called_by_the_exact_name_it_is_listed_under(service, co
     assert service.calls[0].name == "Odd.Name/with:Signs"
 
 
-async def test_resources_and_prompts_are_read(service, connect) -> None:
-    service.resources["binance://market/BTCUSDT"] = (b"# BTCUSDT", "text/markdown")
-    service.prompts["trading-analysis"] = [("system", "You trade."), ("user", "BTC?")]
-    provider = await connect(service)
-    await provider.listed(within_seconds=5)
-
-    assert [resource.uri_scheme for resource in provider.capabilities.resources] == ["binance"]
-    assert [prompt.name for prompt in provider.capabilities.prompts] == ["trading-analysis"]
-    content = await provider.read_resource("binance://market/BTCUSDT")
-    assert content == (b"# BTCUSDT", "text/markdown")
-    assert await provider.prompt("trading-analysis", {"symbol": "BTCUSDT"}) == [
-        ("system", "You trade."),
-        ("user", "BTC?"),
-    ]
-    with pytest.raises(NotFound, match="binance://nowhere"):
-        await provider.read_resource("binance://nowhere")
-    with pytest.raises(NotFound, match="unheard"):
-        await provider.prompt("unheard", {})
-
-
 async def test_capabilities_that_change_are_noticed(service, connect) -> None:
     service.offer("first", echoes())
     provider = await connect(service, probe_seconds=0.02)
+    await until_listed(provider)
     changed = asyncio.Event()
     provider.on_change = changed.set
-    await provider.listed(within_seconds=5)
-    changed.clear()
 
     service.offer("second", echoes())
 
@@ -301,7 +294,7 @@ async def test_an_unknown_tool_that_is_listed_is_asked_about_at_once(
 ) -> None:
     service.offer("old", echoes())
     provider = await connect(service, probe_seconds=1000)
-    await provider.listed(within_seconds=5)
+    await until_listed(provider)
     changed = asyncio.Event()
     provider.on_change = changed.set
 

@@ -47,7 +47,7 @@ async def test_a_service_of_an_unknown_authority_is_never_sent_a_call(
         trusted = Authority(tmp_path, name="another")
         provider = await connect(service, tls=Tls(ca_file=trusted.ca_file))
         assert await states.next() == "down"
-        assert provider.status.error == f"the TLS handshake with {service.address} failed"
+        assert provider.status.error == "the TLS handshake failed"
         assert service.listings == 0
 
 
@@ -58,7 +58,7 @@ async def test_a_service_with_the_certificate_of_another_host_is_never_sent_a_ca
     async with serving(authority, "other.internal") as service:
         provider = await connect(service, tls=Tls(ca_file=authority.ca_file))
         assert await states.next() == "down"
-        error = f"the certificate of {service.address} is for another host"
+        error = "its certificate is for another host"
         assert provider.status.error == error
         assert service.listings == 0
 

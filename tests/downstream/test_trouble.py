@@ -10,14 +10,25 @@ import pytest
 from gateway.downstream.backoff import Backoff
 from gateway.downstream.provider import Provider
 from gateway.downstream.status import State
-from gateway.errors import DeadlineExceeded, RateLimited, Unavailable
+from gateway.errors import (
+    BadAnswer,
+    DeadlineExceeded,
+    InvalidRequest,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    Refused,
+    Unavailable,
+)
 from tests.stand_ins.provider import (
     StandInProvider,
     answers,
+    answers_raw,
     echoes,
     fails,
     in_turn,
     sends,
+    until_listed,
     waits,
 )
 
@@ -29,18 +40,16 @@ async def test_a_provider_that_is_absent_at_start_appears_by_itself(connect, sta
     service.offer("tool", answers({"price": "1"}))
     provider = await connect(service)
     assert provider.status.state is State.STARTING
-    assert not await provider.listed(within_seconds=0.1)
-
     assert await states.next() == "down"
     status = provider.status
-    assert status.error == f"nothing listens at {service.address}"
+    assert status.error == "nothing listens at its address"
     assert status.retry_seconds is not None
     assert status.version is None
     with pytest.raises(Unavailable, match=rf"market is unavailable \({status.error}\); retry in"):
         await provider.invoke("tool", {})
 
     async with service:
-        assert await provider.listed(within_seconds=5)
+        await until_listed(provider)
         assert provider.status.state is State.UP
         assert provider.status.error is None
         assert await provider.invoke("tool", {}) == {"price": "1"}
@@ -70,7 +79,7 @@ async def test_a_provider_that_dies_comes_back_on_the_same_port(service, connect
 async def test_a_call_in_flight_ends_when_the_provider_dies(service, connect) -> None:
     service.offer("tool", waits(asyncio.Event(), answers({})))
     provider = await connect(service)
-    call = asyncio.create_task(provider.invoke("tool", {}, is_read=False))
+    call = asyncio.create_task(provider.invoke("tool", {}))
     async with asyncio.timeout(5):
         await service.called(1)
         await service.stop()
@@ -193,7 +202,7 @@ async def test_a_read_is_tried_three_times_at_most(service, connect) -> None:
 async def test_a_provider_that_says_unavailable_itself_is_still_up(service, connect) -> None:
     service.offer("tool", UNAVAILABLE)
     provider = await connect(service)
-    await provider.listed(within_seconds=5)
+    await until_listed(provider)
     with pytest.raises(Unavailable):
         await provider.invoke("tool", {})
     assert provider.status.state is State.UP
@@ -212,21 +221,156 @@ async def test_a_write_is_never_tried_again(service, connect) -> None:
 
 
 @pytest.mark.parametrize(
-    "code",
+    ("code", "error", "says"),
     [
-        grpc.StatusCode.INTERNAL,
-        grpc.StatusCode.UNKNOWN,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.NOT_FOUND,
+        (grpc.StatusCode.INTERNAL, BadAnswer, "market failed: no"),
+        (grpc.StatusCode.UNKNOWN, BadAnswer, "market failed: no"),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, DeadlineExceeded, "market did not answer within 5 s"),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, RateLimited, "market limits the rate: no"),
+        (grpc.StatusCode.NOT_FOUND, NotFound, "^no$"),
     ],
 )
-async def test_what_would_fail_again_is_not_tried_again(service, connect, code) -> None:
+async def test_what_would_fail_again_is_not_tried_again(
+    service, connect, code, error, says
+) -> None:
     service.offer("tool", fails(code, "no"))
     provider = await connect(service)
-    with pytest.raises(Exception, match=r"market|no"):
+    with pytest.raises(error, match=says):
         await provider.invoke("tool", {})
     assert len(service.calls) == 1
+
+
+UNKNOWN_OUTCOME = "market: the outcome is unknown, so look it up before trying again: "
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "why"),
+    [
+        (fails(grpc.StatusCode.UNKNOWN, "a crash"), "market failed: a crash"),
+        (fails(grpc.StatusCode.INTERNAL, "a bug"), "market failed: a bug"),
+        (fails(grpc.StatusCode.CANCELLED, "stopping"), "market failed: stopping"),
+        (fails(grpc.StatusCode.DEADLINE_EXCEEDED), "market did not answer within 30 s"),
+        (answers_raw(b""), "it sent an empty answer for order"),
+        (answers_raw(b"{"), "it sent an answer for order that is not JSON"),
+        (answers("done"), "it answered order with str, not an object or array"),
+        (sends(b"\xff\xff\xff"), "it sent an answer that is not /provider.v1.Provider/Invoke's"),
+    ],
+)
+async def test_a_write_whose_end_makes_no_sense_may_have_been_done(
+    service, connect, behaviour, why
+) -> None:
+    service.offer("order", behaviour)
+    provider = await connect(service)
+    with pytest.raises(OutcomeUnknown) as caught:
+        await provider.invoke("order", {}, is_read=False)
+    assert str(caught.value) == UNKNOWN_OUTCOME + why
+    assert len(service.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (grpc.StatusCode.NOT_FOUND, NotFound),
+        (grpc.StatusCode.INVALID_ARGUMENT, InvalidRequest),
+        (grpc.StatusCode.FAILED_PRECONDITION, Refused),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, RateLimited),
+        (grpc.StatusCode.UNAVAILABLE, Unavailable),
+        (grpc.StatusCode.UNIMPLEMENTED, BadAnswer),
+    ],
+)
+async def test_a_write_that_the_service_refuses_was_not_done(service, connect, code, error) -> None:
+    service.offer("order", fails(code, "not now"))
+    provider = await connect(service)
+    with pytest.raises(error, match="not now"):
+        await provider.invoke("order", {}, is_read=False)
+
+
+@pytest.mark.parametrize(
+    ("says", "error"),
+    [
+        ("Stream removed (Socket closed)", OutcomeUnknown),
+        ("Connection reset by peer", OutcomeUnknown),
+        ("the market is closed", Unavailable),
+    ],
+)
+async def test_a_write_is_in_doubt_when_its_connection_broke_even_if_there_is_a_new_one(
+    service, connect, says, error
+) -> None:
+    service.offer("order", fails(grpc.StatusCode.UNAVAILABLE, says))
+    provider = await connect(service)
+    with pytest.raises(error):
+        await provider.invoke("order", {}, is_read=False)
+    assert provider.status.state is not State.DOWN
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+async def test_a_service_that_says_itself_that_the_outcome_is_unknown_is_quoted(
+    service, connect, is_read
+) -> None:
+    said = "outcome unknown, look the order up by client order id before trying again: timeout"
+    unknown = fails(grpc.StatusCode.UNAVAILABLE, said, error_code="outcome_unknown")
+    service.offer("order", unknown)
+    provider = await connect(service)
+    with pytest.raises(OutcomeUnknown) as caught:
+        await provider.invoke("order", {}, is_read=is_read)
+    assert str(caught.value) == said
+
+
+async def test_a_write_may_take_longer_than_a_read(service, connect) -> None:
+    gate = asyncio.Event()
+    service.offer("order", waits(gate, echoes()))
+    provider = await connect(service, deadline_seconds=0.1, write_deadline_seconds=8)
+    write = asyncio.create_task(provider.invoke("order", {"id": 1}, is_read=False))
+    await service.called(1)
+    with pytest.raises(DeadlineExceeded, match=r"within 0\.1 s"):
+        await provider.invoke("order", {})
+    gate.set()
+    assert await write == {"id": 1}
+
+
+async def test_a_write_that_hangs_ends_at_its_own_deadline_with_an_unknown_outcome(
+    service, connect
+) -> None:
+    service.offer("order", waits(asyncio.Event(), echoes()))
+    provider = await connect(service, write_deadline_seconds=0.1)
+    with pytest.raises(OutcomeUnknown, match=r"unknown.+ did not answer within 0\.1 s"):
+        await provider.invoke("order", {}, is_read=False)
+
+
+async def test_a_write_in_flight_when_the_provider_dies_may_have_been_done(
+    service, connect, states
+) -> None:
+    service.offer("order", waits(asyncio.Event(), echoes()))
+    provider = await connect(service, probe_seconds=1000)
+    assert await states.next() == "up"
+    write = asyncio.create_task(provider.invoke("order", {}, is_read=False))
+    async with asyncio.timeout(5):
+        await service.called(1)
+        await service.stop()
+        with pytest.raises(OutcomeUnknown) as caught:
+            await write
+    assert str(caught.value) == f"{UNKNOWN_OUTCOME}the connection broke"
+    assert await states.next() == "down"
+    with pytest.raises(Unavailable, match="nothing listens at"):
+        await provider.invoke("order", {}, is_read=False)
+
+
+async def test_a_write_in_flight_when_the_gateway_closes_may_have_been_done(service) -> None:
+    service.offer("order", waits(asyncio.Event(), echoes()))
+    async with Provider("market", service.address) as provider:
+        write = asyncio.create_task(provider.invoke("order", {}, is_read=False))
+        async with asyncio.timeout(5):
+            await service.called(1)
+    with pytest.raises(OutcomeUnknown, match="look it up before trying again"):
+        await write
+
+
+async def test_a_write_that_never_left_was_not_done() -> None:
+    absent = StandInProvider()
+    for address in (absent.address, "host.invalid:50053"):
+        async with Provider("market", address) as provider:
+            with pytest.raises(Unavailable, match=r"nothing listens at|is not known"):
+                await provider.invoke("order", {}, is_read=False)
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE])
@@ -294,6 +438,53 @@ async def test_calls_that_hang_do_not_make_a_provider_look_dead(service, connect
     assert await call == {}
 
 
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        waits(asyncio.Event(), sends(b"")),
+        fails(grpc.StatusCode.RESOURCE_EXHAUSTED, "slow down", pushback_ms="1"),
+        fails(grpc.StatusCode.UNAVAILABLE, "busy"),
+        sends(b"\xff\xff\xff"),
+    ],
+)
+async def test_one_look_that_fails_is_no_outage_and_two_in_a_row_are(
+    service, connect, states, trouble
+) -> None:
+    service.offer("tool", echoes())
+    good = service.listing
+    service.listing = in_turn(good, trouble, good, trouble, trouble, good)
+    provider = await connect(service, probe_seconds=0.01, deadline_seconds=0.2)
+    changes = [await states.next()]
+    since = provider.status.since
+    async with asyncio.timeout(5):
+        await service.asked(4)
+    # One failed, and one worked since: it was up all the time.
+    assert provider.status.state is State.UP
+    assert provider.status.since == since
+    assert provider.status.error is None
+    assert await provider.invoke("tool", {}) == {}
+    changes += [await states.next(), await states.next()]
+    assert changes == ["up", "down", "up"]
+    assert service.listings >= 6
+
+
+async def test_a_service_that_limits_the_looks_is_looked_at_when_it_says(
+    service, connect, states
+) -> None:
+    limited = fails(grpc.StatusCode.RESOURCE_EXHAUSTED, "slow down", pushback_ms="60000")
+    service.listing = in_turn(service.listing, limited, service.listing)
+    provider = await connect(service, probe_seconds=0.3)
+    assert await states.next() == "up"
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(5):
+        await service.asked(2)
+        begun = loop.time()
+        await service.asked(3)
+    # Not at once, as after other failures, and not later than the next look was due anyway.
+    assert 0.25 < loop.time() - begun < 2
+    assert provider.status.state is State.UP
+
+
 async def test_a_call_in_flight_ends_with_an_error_when_the_gateway_closes(service) -> None:
     service.offer("tool", waits(asyncio.Event(), answers({})))
     async with Provider("market", service.address) as provider:
@@ -307,7 +498,7 @@ async def test_a_call_in_flight_ends_with_an_error_when_the_gateway_closes(servi
 async def test_an_address_whose_host_is_unknown_is_said_plainly(states) -> None:
     async with Provider("market", "host.invalid:50053") as provider:
         assert await states.next() == "down"
-        assert provider.status.error == "the host of host.invalid:50053 is not known"
+        assert provider.status.error == "its host is not known"
 
 
 async def test_a_server_that_is_no_grpc_server_is_down_and_not_fatal(states) -> None:

@@ -1,5 +1,7 @@
 """An exchange with somebody in between: what it answers can be replaced, delayed or lost."""
 
+import asyncio
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,6 +18,7 @@ class Interposed:
         self._replacements: dict[str, Response] = {}
         self._hanging: set[str] = set()
         self._lost: set[str] = set()
+        self._arrived = asyncio.Condition()
         self.requests: list[str] = []
 
     def replace(self, request: str, response: Response) -> None:
@@ -38,12 +41,19 @@ class Interposed:
         self._hanging.discard(request)
         self._lost.discard(request)
 
+    async def wait_for(self, request: str) -> None:
+        """Until it has come in at least once."""
+        async with self._arrived, asyncio.timeout(5):
+            await self._arrived.wait_for(lambda: request in self.requests)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request = f"{scope['method']} {Request(scope).url.path}"
         self.requests.append(request)
+        async with self._arrived:
+            self._arrived.notify_all()
         if request in self._replacements:
             await self._replacements[request](scope, receive, send)
         elif request in self._hanging | self._lost:

@@ -37,8 +37,6 @@ KEYS = {"api_key": "a-key", "api_secret": "a-secret"}
     [
         ({}, PUBLIC),
         ({"trading": True}, PUBLIC),
-        ({"api_key": "a-key", "trading": True}, PUBLIC),
-        ({"api_secret": "a-secret", "trading": True}, PUBLIC),
         (KEYS, PUBLIC | ACCOUNT),
         ({**KEYS, "trading": True}, PUBLIC | ACCOUNT | TRADE),
     ],

@@ -9,13 +9,14 @@ from gateway.clock import now
 from gateway.errors import (
     BadAnswer,
     DeadlineExceeded,
+    OutcomeUnknown,
     PermissionDenied,
     RateLimited,
     Refused,
+    Unauthenticated,
     Unavailable,
 )
 from gateway.market.exchange import Exchange
-from gateway.market.exchange_errors import OutcomeUnknown, Unauthenticated
 from gateway.market.settings import MarketSettings
 from gateway.market.simulated.app import simulated_exchange
 from tests.market.interposed import Interposed
@@ -40,8 +41,7 @@ async def exchange(
         chosen = MarketSettings(
             exchange="binance",
             exchange_url=url,
-            read_timeout_seconds=0.3,
-            **{**KEYS, **settings},
+            **{"read_timeout_seconds": 0.3, **KEYS, **settings},
         )
         async with Exchange(chosen, clock=clock or now) as opened:
             yield opened
@@ -148,6 +148,29 @@ async def test_a_write_without_an_answer_is_sent_once() -> None:
         with pytest.raises(OutcomeUnknown, match="did not answer in time"):
             await asked.write("POST", "/api/v3/order", ORDER, weight=1)
     assert between.requests == ["POST /api/v3/order"]
+
+
+async def test_a_write_ends_in_its_time_whatever_the_exchange_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateway.market.exchange.SEND_SECONDS", 0.2)
+    between = simulated()
+    between.hang("POST /api/v3/order")
+    async with exchange(between, read_timeout_seconds=60) as asked, asyncio.timeout(5):
+        with pytest.raises(OutcomeUnknown, match="did not answer in time"):
+            await asked.write("POST", "/api/v3/order", ORDER, weight=1)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_json_without_end_is_garbage_like_any_other(status: int) -> None:
+    between = simulated()
+    for request in ("GET /api/v3/time", "POST /api/v3/order"):
+        between.replace(request, PlainTextResponse("[" * 100_000, status_code=status))
+    async with exchange(between) as asked:
+        with pytest.raises(BadAnswer):
+            await asked.read("/api/v3/time", weight=1)
+        with pytest.raises(OutcomeUnknown):
+            await asked.write("POST", "/api/v3/order", ORDER, weight=1)
 
 
 async def test_a_clock_that_is_off_is_set_by_the_exchanges_time() -> None:

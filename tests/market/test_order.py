@@ -55,6 +55,8 @@ def test_a_post_only_order_has_no_time_in_force() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"quantity": "1" * 29}, f"quantity is {'1' * 29}; it takes at most 28 digits"),
+        ({"price": "0." + "1" * 28 + "2"}, "it takes at most 28 digits"),
         ({"price": None}, "a LIMIT order needs price"),
         ({"order_type": "MARKET"}, "a MARKET order takes no price (it is '60000.1')"),
         ({"order_type": "STOP_LOSS", "price": None}, "needs stop_price"),
@@ -77,6 +79,16 @@ def test_an_order_that_breaks_a_rule_is_told_which(changes: dict[str, Any], mess
     with pytest.raises(InvalidRequest) as wrong:
         order(**changes)
     assert message in str(wrong.value)
+
+
+@pytest.mark.parametrize("most", ["0", "NaN", "Infinity", "many"])
+def test_an_amount_is_checked_to_its_last_digit_without_a_readable_maximum(most: str) -> None:
+    rules = {**FILTERS, "LOT_SIZE": {**FILTERS["LOT_SIZE"], "maxQty": most}}
+    endless = Listing("BTCUSDT", "TRADING", "BTC", "USDT", rules)
+    whole = {**LIMIT, "quantity": "1234567890123456789012345678"}
+    assert read_order_request(endless, whole).quantity == whole["quantity"]
+    with pytest.raises(InvalidRequest, match=r"takes steps of 0\.00001"):
+        read_order_request(endless, {**LIMIT, "quantity": "1234567890123456789012.345678"})
 
 
 def test_a_symbol_that_is_halted_takes_no_orders() -> None:

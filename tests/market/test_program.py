@@ -24,6 +24,14 @@ async def test_a_signal_ends_the_program() -> None:
         await running
 
 
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("127.0.0.1", "127.0.0.1:5"), ("::1", "[::1]:5"), ("[::1]", "[::1]:5")],
+)
+def test_an_address_is_told_as_clients_take_it(host: str, address: str) -> None:
+    assert MarketProgram(MarketSettings(host=host, port=5)).address == address
+
+
 async def test_a_cancellation_ends_the_program_and_frees_its_port() -> None:
     port = free_port()
     running = asyncio.create_task(run(MarketSettings(port=port)))
@@ -35,6 +43,22 @@ async def test_a_cancellation_ends_the_program_and_frees_its_port() -> None:
             await running
         async with MarketProgram(MarketSettings(port=port)) as again:
             assert again.address == f"127.0.0.1:{port}"
+
+
+async def test_where_loops_take_no_signal_handlers_it_runs_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("sys.platform", "win32")
+    port = free_port()
+    running = asyncio.create_task(run(MarketSettings(port=port)))
+    async with asyncio.timeout(10):
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            await channel.channel_ready()
+        assert signal.getsignal(signal.SIGTERM) is before
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
 
 
 async def test_the_simulated_exchange_can_be_served_for_others_to_ask() -> None:

@@ -10,7 +10,7 @@ from gateway.errors import BadAnswer, NotFound, Unavailable
 from gateway.market.exchange import EMBEDDED_WEIGHT_PER_MINUTE, Exchange
 from gateway.market.settings import MarketSettings
 from gateway.market.simulated.app import simulated_exchange
-from gateway.market.symbols import Listings, Symbols, read_listings
+from gateway.market.symbols import Listings, Symbols, read_listings, weight_limit
 from tests.market.interposed import Interposed
 from tests.market.moments import NOON, StoppedClock
 from tests.stand_ins.http_server import serve
@@ -83,6 +83,53 @@ def test_what_is_like_no_symbol_suggests_none(text: str) -> None:
 def test_a_list_that_cannot_be_read_is_a_bad_answer(answer: object) -> None:
     with pytest.raises(BadAnswer):
         read_listings(answer, as_of=NOON)
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        None,
+        "x",
+        ["x"],
+        [{}],
+        [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE"}],
+        [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "limit": "many"}],
+        [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "limit": float("inf")}],
+        [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "limit": 0}],
+        [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "limit": -5}],
+    ],
+)
+def test_a_limit_that_cannot_be_read_is_none(limit: object) -> None:
+    assert weight_limit({"rateLimits": limit}) is None
+
+
+def test_a_time_that_no_clock_shows_is_a_bad_answer() -> None:
+    symbol = {"symbol": "A", "status": "TRADING", "baseAsset": "A", "quoteAsset": "B"}
+    with pytest.raises(BadAnswer):
+        read_listings(
+            {"timezone": "UTC", "serverTime": float("inf"), "symbols": [symbol]}, as_of=NOON
+        )
+
+
+async def test_a_list_with_a_limit_that_cannot_be_read_serves_all_the_same() -> None:
+    between = Interposed(simulated_exchange(now))
+    listed = {
+        "timezone": "UTC",
+        "serverTime": 1,
+        "rateLimits": ["six thousand"],
+        "symbols": [
+            {"symbol": "BTCUSDT", "status": "TRADING", "baseAsset": "BTC", "quoteAsset": "USDT"}
+        ],
+    }
+    between.replace(INFO, JSONResponse(listed))
+    async with serve(between) as url:
+        settings = MarketSettings(exchange="binance", exchange_url=url)
+        async with (
+            Exchange(settings, clock=now) as exchange,
+            Symbols(exchange, clock=now) as known,
+        ):
+            assert (await known.find("btcusdt")).base_asset == "BTC"
+            assert exchange.budget.limit == 6_000
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 import pytest
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 
 from gateway.clock import now
 from gateway.market.simulated.app import simulated_exchange
@@ -21,7 +21,9 @@ POST, GET, DELETE = (f"{method} /api/v3/order" for method in ("POST", "GET", "DE
 
 
 @asynccontextmanager
-async def trading(clock: Any = now) -> AsyncIterator[tuple[ProviderClient, Interposed]]:
+async def trading(
+    clock: Any = now, *, read_timeout_seconds: float = 0.3
+) -> AsyncIterator[tuple[ProviderClient, Interposed]]:
     """A provider that may trade, and whoever stands between it and the exchange."""
     between = Interposed(simulated_exchange(clock, **KEYS))
     async with (
@@ -31,7 +33,7 @@ async def trading(clock: Any = now) -> AsyncIterator[tuple[ProviderClient, Inter
             exchange="binance",
             exchange_url=url,
             trading=True,
-            read_timeout_seconds=0.3,
+            read_timeout_seconds=read_timeout_seconds,
             **KEYS,
         ) as client,
     ):
@@ -212,6 +214,126 @@ async def test_an_outcome_that_cannot_be_looked_up_stays_unknown() -> None:
             await confirmed(client, preview, **MARKET)
     assert error.value.code() is grpc.StatusCode.UNKNOWN
     assert between.requests.count(POST) == 1
+
+
+async def test_a_repeat_answers_with_the_recorded_outcome_and_asks_nobody() -> None:
+    async with trading() as (client, between):
+        preview = await previewed(client, **LIMIT)
+        first = await confirmed(client, preview, **LIMIT)
+        second = await confirmed(client, preview, **LIMIT)
+    assert second == {**first, "repeated": True}
+    assert GET not in between.requests
+
+
+async def test_an_order_outlives_the_call_that_confirmed_it() -> None:
+    async with trading() as (client, between):
+        preview = await previewed(client, **MARKET)
+        between.lose_answer(POST)
+        call = asyncio.create_task(confirmed(client, preview, **MARKET))
+        await between.wait_for(POST)
+        call.cancel()
+        # Nobody asks again, and it is looked up all the same.
+        await between.wait_for(GET)
+        order = await confirmed(client, preview, **MARKET)
+    assert order["status"] == "FILLED"
+    assert (order["looked_up"], order["repeated"]) == (True, True)
+    assert (between.requests.count(POST), between.requests.count(GET)) == (1, 1)
+
+
+async def test_an_order_outlives_a_stop_of_the_provider() -> None:
+    async with trading() as (client, between):
+        preview = await previewed(client, **MARKET)
+        between.lose_answer(POST)
+        call = asyncio.create_task(confirmed(client, preview, **MARKET))
+        await between.wait_for(POST)
+        call.cancel()
+    assert between.requests.count(GET) == 1
+
+
+async def test_a_cancellation_outlives_the_call_that_confirmed_it() -> None:
+    async with trading() as (client, between):
+        order = await placed(client, **LIMIT)
+        which = {"symbol": "BTCUSDT", "order_id": order["orderId"]}
+        preview = await client.invoke("binance.cancel_order", **which)
+        which["confirm_token"] = preview["confirm_token"]
+        between.lose_answer(DELETE)
+        call = asyncio.create_task(client.invoke("binance.cancel_order", **which))
+        await between.wait_for(DELETE)
+        call.cancel()
+        answer = await client.invoke("binance.cancel_order", **which)
+    assert answer["status"] == "CANCELED"
+    assert (answer["looked_up"], answer["repeated"]) == (True, True)
+    assert between.requests.count(DELETE) == 1
+
+
+async def test_an_order_that_surely_did_not_happen_may_be_previewed_again() -> None:
+    mine = {**MARKET, "client_order_id": "mine-1"}
+    async with trading() as (client, between):
+        preview = await previewed(client, **mine)
+        between.refuse(POST, 400, -2010)
+        for _ in range(2):
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await confirmed(client, preview, **mine)
+        assert "did not happen; call without confirm_token" in refusal(error)
+        assert between.requests.count(POST) == 1
+        between.restore(POST)
+        assert (await placed(client, **mine))["clientOrderId"] == "mine-1"
+
+
+async def test_an_unknown_outcome_names_its_order_first_and_the_exchanges_words_last() -> None:
+    long = JSONResponse({"code": -1007, "msg": "Timeout. " + "x" * 1000}, status_code=504)
+    async with trading() as (client, between):
+        preview = await previewed(client, **MARKET)
+        between.replace(POST, long)
+        between.refuse(GET, 503, -1008)
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await confirmed(client, preview, **MARKET)
+    name = preview["order"]["client_order_id"]
+    details = str(error.value.details())
+    assert details.startswith(f"client order id '{name}' on BTCUSDT: outcome unknown, look")
+    assert details.index("one look failed") < details.index("Timeout. xxx")
+    assert len(details) < 300
+
+
+async def test_a_cancellation_that_cannot_be_looked_up_has_an_unknown_outcome() -> None:
+    async with trading() as (client, between):
+        order = await placed(client, **LIMIT)
+        which = {"symbol": "BTCUSDT", "order_id": order["orderId"]}
+        preview = await client.invoke("binance.cancel_order", **which)
+        for request in (DELETE, GET):
+            between.replace(request, PlainTextResponse("no", status_code=502))
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await client.invoke(
+                "binance.cancel_order", **which, confirm_token=preview["confirm_token"]
+            )
+    assert error.value.code() is grpc.StatusCode.UNKNOWN
+    named = f"order id {order['orderId']} on BTCUSDT: outcome unknown"
+    assert str(error.value.details()).startswith(named)
+
+
+async def test_a_look_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.market.trading.LOOK_UP_SECONDS", 0.1)
+    async with trading(read_timeout_seconds=60) as (client, between):
+        preview = await previewed(client, **MARKET)
+        between.replace(POST, PlainTextResponse("no", status_code=502))
+        between.hang(GET)
+        async with asyncio.timeout(5):
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await confirmed(client, preview, **MARKET)
+    assert "one look failed" in str(error.value.details())
+
+
+async def test_an_order_does_not_wait_long_for_the_list_of_symbols(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateway.market.trading.CHECK_SECONDS", 0.1)
+    async with trading(read_timeout_seconds=60) as (client, between):
+        between.hang("GET /api/v3/exchangeInfo")
+        async with asyncio.timeout(5):
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await previewed(client, **MARKET)
+    assert error.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert "nothing was sent; ask again" in str(error.value.details())
 
 
 async def test_an_order_that_costs_too_much_is_refused_by_the_exchange() -> None:

@@ -11,6 +11,7 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from gateway.downstream.provider import Provider
 from gateway.protobuf import provider_protocol
 
 
@@ -65,8 +66,11 @@ def sends(raw: bytes) -> Behaviour:
     return behave
 
 
-def fails(code: grpc.StatusCode, details: str = "", *, pushback_ms: str = "") -> Behaviour:
-    trailing = (("grpc-retry-pushback-ms", pushback_ms),) if pushback_ms else ()
+def fails(
+    code: grpc.StatusCode, details: str = "", *, pushback_ms: str = "", error_code: str = ""
+) -> Behaviour:
+    said = {"grpc-retry-pushback-ms": pushback_ms, "x-error-code": error_code}
+    trailing = tuple((key, value) for key, value in said.items() if value)
 
     async def behave(_: Received, context: Context) -> bytes:
         await context.abort(code, details, trailing)
@@ -93,6 +97,16 @@ def in_turn(*behaviours: Behaviour) -> Behaviour:
     return behave
 
 
+async def until_listed(provider: Provider) -> None:
+    """Returns once the gateway knows what the provider offers."""
+    listed = asyncio.Event()
+    provider.on_change = listed.set
+    if provider.capabilities is None:
+        async with asyncio.timeout(5):
+            await listed.wait()
+    provider.on_change = None
+
+
 def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -114,8 +128,6 @@ class StandInProvider:
         self.version = version
         # Replace it to misbehave: `listing = sends(b"garbage")`.
         self.listing: Behaviour = self._list
-        self.resources: dict[str, tuple[bytes, str]] = {}
-        self.prompts: dict[str, list[tuple[str, str]]] = {}
         self.calls: list[Received] = []
         self.listings = 0
         self.running = 0
@@ -182,8 +194,6 @@ class StandInProvider:
         rpcs = {
             "ListCapabilities": (self._list_capabilities, None),
             "Invoke": (self._invoke, "InvokeRequest"),
-            "ReadResource": (self._read_resource, "ResourceRequest"),
-            "GetPrompt": (self._get_prompt, "PromptRequest"),
         }
         return grpc.method_handlers_generic_handler(
             "provider.v1.Provider",
@@ -203,13 +213,10 @@ class StandInProvider:
         return await self.listing(_received("ListCapabilities", b"", "", context), context)
 
     async def _list(self, _: Received, __: Context) -> bytes:
-        resources = [{"uri_scheme": uri.partition(":")[0]} for uri in self.resources]
         return bytes(
             message(
                 "Capabilities",
                 tools=list(self._tools.values()),
-                resources=resources,
-                prompts=[{"name": name} for name in self.prompts],
                 provider_version=self.version,
             ).SerializeToString()
         )
@@ -229,21 +236,6 @@ class StandInProvider:
             return await behaviour(received, context)
         finally:
             self.running -= 1
-
-    async def _read_resource(self, request: Any, _: Context) -> bytes:
-        if request.uri not in self.resources:
-            error = f"resource not found: {request.uri}"
-            return bytes(message("ResourceResponse", error=error).SerializeToString())
-        content, mime_type = self.resources[request.uri]
-        answer = message("ResourceResponse", content=content, mime_type=mime_type)
-        return bytes(answer.SerializeToString())
-
-    async def _get_prompt(self, request: Any, context: Context) -> bytes:
-        if request.prompt_name not in self.prompts:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"no prompt {request.prompt_name!r}")
-        said = self.prompts[request.prompt_name]
-        messages = [{"role": role, "content": content} for role, content in said]
-        return bytes(message("PromptResponse", messages=messages).SerializeToString())
 
     async def _tell(self) -> None:
         async with self._news:

@@ -1,0 +1,22 @@
+"""The ID of the request that is being answered, in our log and in those of its services."""
+
+import re
+from contextvars import ContextVar
+from uuid import uuid4
+
+HEADER = "x-request-id"
+
+_WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_current: ContextVar[str] = ContextVar("request_id")
+
+
+def begin(given: str | None = None) -> str:
+    """Begin a request, under the ID that a proxy gave it when that is well formed."""
+    request_id = given if given and _WELL_FORMED.fullmatch(given) else uuid4().hex
+    _current.set(request_id)
+    return request_id
+
+
+def current() -> str:
+    """The ID of the request that is being answered; outside of one, a new ID."""
+    return _current.get(None) or uuid4().hex
