@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.errors import ConfigurationError, GatewayError
+from gateway.market.settings import HOST, PORT
 from gateway.version import VERSION
 
 # EX_CONFIG: systemd does not start the gateway again for a mistake in its settings.
@@ -23,14 +24,14 @@ cli = typer.Typer(
 
 ConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", envvar="GATEWAY_CONFIG", help="Settings, such as gateway.yaml."),
+    typer.Option("--config", help="Settings, such as gateway.yaml; or name it in GATEWAY_CONFIG."),
 ]
+LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the tool's answer as JSON.")]
 Exchange = Annotated[
     str | None,
     typer.Option(
         help="Where the bundled market provider reads: simulated, binance or testnet.",
-        envvar="GATEWAY_MARKET_EXCHANGE",
     ),
 ]
 
@@ -44,7 +45,7 @@ def serve(
         str | None, typer.Option(help="Where browsers reach it: https://gateway.example.com")
     ] = None,
     exchange: Exchange = None,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log_level: LogLevel = "info",
 ) -> None:
     """Start the gateway: SSE at /sse/, Streamable HTTP at /mcp, pages at /.
 
@@ -81,8 +82,8 @@ def market(
     exchange_url: Annotated[
         str | None, typer.Option(help="Any other place that speaks Binance's REST API.")
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="gRPC port.")] = 50053,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = HOST,
+    port: Annotated[int, typer.Option(help="gRPC port.")] = PORT,
     trading: Annotated[
         bool, typer.Option("--trading", help="Offer the tools that trade; needs both keys.")
     ] = False,
@@ -90,7 +91,7 @@ def market(
         int | None,
         typer.Option(help="Serve the simulated exchange's own HTTP here instead, without gRPC."),
     ] = None,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log_level: LogLevel = "info",
 ) -> None:
     """Start the bundled market provider: gRPC provider.v1 with up to 21 tools.
 
@@ -124,14 +125,14 @@ def search(
     Example: gateway search "is the ETH order book healthy?"
     """
     answer = asyncio.run(_called("search", {"query": question}, config))
+    if answer.meta:
+        typer.echo(answer.meta["gateway/message"], err=True)
     if as_json:
         typer.echo(json.dumps(answer.content, ensure_ascii=False, indent=2))
         return
     for result in answer.content["results"]:
-        typer.echo(f"{result['id']}\n  {result['title']}\n  {result['url']}")
-    if answer.meta:
-        typer.echo(answer.meta["gateway/message"], err=True)
-    if not answer.content["results"]:
+        typer.echo("\n  ".join(result.values()))
+    if not answer.content["results"] and not answer.meta:
         typer.echo("nothing found; try a coin's name: gateway search 'bitcoin price'", err=True)
 
 

@@ -1,6 +1,5 @@
 """The one place that builds: settings become sources, tools, doors and pages, opened in order."""
 
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from gateway.config import Config
 from gateway.documents.freshness import Freshness
@@ -21,27 +21,12 @@ from gateway.market.program import MarketProgram
 from gateway.sources.market.sources import MarketSources
 from gateway.sources.market.universe import MarketUniverse
 from gateway.tools.downstream import ServiceTools
+from gateway.tools.guidance import instructions
 from gateway.tools.reading import ReadingTools
 from gateway.tools.toolbox import Toolbox
 from gateway.version import VERSION
 
-logger = logging.getLogger(__name__)
-
 NAME = "Gateway"
-INSTRUCTIONS = """\
-Live documents about markets. Call search with the user's question in plain words; titles carry \
-the value, its unit and its time. Call fetch with a result's id for the whole document, and cite \
-its url. Several coins or kinds may be asked for at once ("btc and eth order flow"). An empty \
-result means that nothing listed matches: say so and never answer with another coin. Data that \
-is labelled simulated is not a real price: always say so.
-
-Kinds of documents: price and 24 h figures (ticker), order book, spread and slippage \
-(orderbook_l1), price levels (orderbook_l2), book health, recent trades, candles (klines, with an \
-interval such as 4h), order flow, volume profile, anomalies, market quality (microstructure), \
-liquidity vacuums, trading rules (exchange_info), average price, and a report that joins several. \
-The tools named binance_... return raw figures; prefer search and fetch when an answer needs a \
-citation.
-"""
 # At start, so that the first search knows the pairs; a provider that is absent is not waited for.
 LISTING_SECONDS = 1.5
 
@@ -73,29 +58,34 @@ async def opened(config: Config) -> AsyncIterator[Gateway]:
             lexicons=sources.lexicons,
             settings=config.search.settings,
         )
+        providers = [service.provider for service in services]
         reading = ReadingTools(registry, has_snippets=config.search.snippets)
         await universe.listed(within_seconds=LISTING_SECONDS)
         yield Gateway(
             registry,
             reading=Toolbox([reading.tools]),
-            toolbox=Toolbox([reading.tools, *(service.tools.tools for service in services)]),
-            statuses=lambda: [service.provider.status for service in services],
+            toolbox=Toolbox(
+                [reading.tools, *(service.tools.tools for service in services)],
+                missing=lambda: [one.name for one in providers if one.capabilities is None],
+            ),
+            statuses=lambda: [provider.status for provider in providers],
         )
 
 
 @asynccontextmanager
-async def served(config: Config, gateway: Gateway) -> AsyncIterator[Starlette]:
+async def served(config: Config, gateway: Gateway) -> AsyncIterator[ASGIApp]:
     """The gateway's doors and pages as one ASGI app, until the end of the block."""
     # FastMCP takes longer to import than all else, and the command line does without.
     from gateway.endpoints.health import health_routes
     from gateway.endpoints.mcp import McpDoor
     from gateway.endpoints.origin import OriginGuard
     from gateway.endpoints.pages import page_routes
+    from gateway.endpoints.request_log import RequestLog
 
     as_all = partial(
         McpDoor,
         name=NAME,
-        instructions=INSTRUCTIONS,
+        instructions=instructions(gateway.registry.sources),
         version=VERSION,
         deadline_seconds=config.tool_deadline_seconds,
     )
@@ -113,7 +103,7 @@ async def served(config: Config, gateway: Gateway) -> AsyncIterator[Starlette]:
         )
         # Health is asked by address, from inside: it answers whatever the Host says.
         health = health_routes(gateway.statuses, version=VERSION)
-        yield Starlette(routes=[*health, Mount("/", app=guarded)])
+        yield RequestLog(Starlette(routes=[*health, Mount("/", app=guarded)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +126,7 @@ async def _services(config: Config, stack: AsyncExitStack) -> Sequence[_Service]
             service.address,
             tls=service.transport,
             deadline_seconds=service.deadline_seconds,
+            write_deadline_seconds=service.write_deadline_seconds,
             max_concurrent=service.max_concurrent,
             queue_seconds=service.queue_seconds,
             probe_seconds=service.probe_seconds,

@@ -12,8 +12,10 @@ import uvicorn
 
 from gateway.app import opened, served
 from gateway.config import Config
+from gateway.errors import ConfigurationError
 
 SHUTDOWN_SECONDS = 5
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 def run(config: Config, *, on_ready: Callable[[], None]) -> None:
@@ -78,7 +80,13 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def configure_logging(level: str) -> None:
-    """One line for each record on standard error: time, level, logger, and `key=value`."""
+    """One line for each record on standard error: time, level, logger, and `key=value`.
+
+    Raises:
+        ConfigurationError: there is no such level.
+    """
+    if level.lower() not in LOG_LEVELS:
+        raise ConfigurationError(f"--log-level: {level!r} is none of {', '.join(LOG_LEVELS)}")
     logging.basicConfig(
         level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )

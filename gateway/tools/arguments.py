@@ -2,7 +2,8 @@
 
 Reads the part of JSON Schema that tools use: `type`, `properties`, `required`,
 `additionalProperties`, `items`, `enum`, `minimum`, `maximum`, `minLength`, `maxLength`.
-What else a schema says is left to the tool.
+What else a schema says is left to the tool, and so is a schema that is only `true` or `false`,
+or whose `type` JSON Schema does not know.
 """
 
 import json
@@ -10,24 +11,60 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.errors import InvalidRequest
+from gateway.text import displayable
 from gateway.tools.tool import Arguments
 
-SHOWN_CHARACTERS = 60  # of a wrong value, in the message about it
+SHOWN_CHARACTERS = 80  # of a wrong value or name, in the message about it
+SHOWN_CHOICES = 400  # of all the right values, there
 
 
 def check_arguments(arguments: Arguments, schema: Mapping[str, Any], *, tool: str) -> None:
     """Raises:
     InvalidRequest: names the argument that is missing, unknown or wrong, and what would be right.
     """
-    complaint = next(_object_complaints("", arguments, schema), None)
+    try:
+        complaint = next(_object_complaints("", arguments, schema), None)
+    except RecursionError as error:
+        raise InvalidRequest(f"{tool}: the arguments are nested too deeply") from error
     if complaint:
         raise InvalidRequest(f"{tool}: {complaint}; {_signature(tool, schema)}")
 
 
-def _complaints(path: str, value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
+def check_schema(schema: Mapping[str, Any]) -> None:
+    """So that `check_arguments` can read what a service lists.
+
+    Raises:
+        ValueError: names the keyword whose value is not what JSON Schema asks for, and its place.
+    """
+    if schema.get("type", "object") != "object":
+        raise ValueError("its input schema is not that of an object")
+    if mistake := next(_mistakes("input_schema", schema), None):
+        raise ValueError(mistake)
+
+
+def _mistakes(path: str, schema: Any) -> Iterator[str]:
+    if isinstance(schema, bool):
+        return
+    if not isinstance(schema, Mapping):
+        yield f"{path} is no schema"
+        return
+    for keyword, is_right in _KEYWORDS.items():
+        if keyword in schema and not is_right(schema[keyword]):
+            yield f"{path}.{keyword} cannot be {_shown(schema[keyword])}"
+            return
+    for name, inner in schema.get("properties", {}).items():
+        yield from _mistakes(f"{path}.{_clipped(name)}", inner)
+    # A list of schemas, one for each place, is left to the tool.
+    if "items" in schema and not isinstance(schema["items"], list):
+        yield from _mistakes(f"{path}[]", schema["items"])
+
+
+def _complaints(path: str, value: Any, schema: Any) -> Iterator[str]:
     """What is wrong with one value, the plainest first; nothing, when it is right."""
+    if isinstance(schema, bool):
+        return
     expected = _expected_types(schema)
-    if expected and not any(_TYPES[name](value) for name in expected if name in _TYPES):
+    if expected and not any(_TYPES[name](value) for name in expected):
         yield f"{path} must be {_described(schema)}, not {_shown(value)}"
         return
     if "enum" in schema and not any(_same(value, choice) for choice in schema["enum"]):
@@ -50,10 +87,10 @@ def _object_complaints(
     for name in schema.get("required", ()):
         if name not in value:
             expected = f", {_described(properties[name])}" if name in properties else ""
-            yield f"{prefix}{name} is missing{expected}"
+            yield f"{prefix}{_clipped(name)} is missing{expected}"
     for name, given in value.items():
         if name in properties:
-            yield from _complaints(f"{prefix}{name}", given, properties[name])
+            yield from _complaints(f"{prefix}{_clipped(name)}", given, properties[name])
         elif schema.get("additionalProperties") is False:
             yield f"{prefix}{_clipped(name)} is not one of its arguments"
 
@@ -67,9 +104,9 @@ def _length_complaints(path: str, text: str, schema: Mapping[str, Any]) -> Itera
 
 def _range_complaints(path: str, number: float, schema: Mapping[str, Any]) -> Iterator[str]:
     if number < schema.get("minimum", number):
-        yield f"{path} must be at least {schema['minimum']}, not {number}"
+        yield f"{path} must be at least {schema['minimum']}, not {_clipped(str(number))}"
     if number > schema.get("maximum", number):
-        yield f"{path} must be at most {schema['maximum']}, not {number}"
+        yield f"{path} must be at most {schema['maximum']}, not {_clipped(str(number))}"
 
 
 def _is_number(value: Any) -> bool:
@@ -91,6 +128,22 @@ _TYPES: Mapping[str, Callable[[Any], bool]] = {
     "null": lambda value: value is None,
 }
 
+
+def _is_strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+_KEYWORDS: Mapping[str, Callable[[Any], bool]] = {
+    "type": lambda value: isinstance(value, str) or _is_strings(value),
+    "properties": lambda value: isinstance(value, Mapping),
+    "required": _is_strings,
+    "enum": lambda value: isinstance(value, list),
+    "minimum": _is_number,
+    "maximum": _is_number,
+    "minLength": _is_number,
+    "maxLength": _is_number,
+}
+
 _TYPE_WORDS: Mapping[str, str] = {
     "string": "a string",
     "number": "a number",
@@ -108,14 +161,19 @@ def _same(value: Any, choice: Any) -> bool:
 
 
 def _expected_types(schema: Mapping[str, Any]) -> Sequence[str]:
-    expected = schema.get("type", ())
-    return (expected,) if isinstance(expected, str) else expected
+    """Those that a value may have; none, when any may be right."""
+    stated = schema.get("type", ())
+    expected = (stated,) if isinstance(stated, str) else stated
+    return expected if all(name in _TYPES for name in expected) else ()
 
 
-def _described(schema: Mapping[str, Any]) -> str:
+def _described(schema: Any) -> str:
+    if isinstance(schema, bool):
+        return "a value"
     if "enum" in schema:
-        return f"one of {', '.join(json.dumps(choice) for choice in schema['enum'])}"
-    return " or ".join(_TYPE_WORDS.get(name, name) for name in _expected_types(schema)) or "a value"
+        choices = ", ".join(json.dumps(choice) for choice in schema["enum"])
+        return f"one of {_clipped(choices, SHOWN_CHOICES)}"
+    return " or ".join(_TYPE_WORDS[name] for name in _expected_types(schema)) or "a value"
 
 
 def _shown(value: Any) -> str:
@@ -130,14 +188,16 @@ def _shown(value: Any) -> str:
 _TYPES_NARROWEST_FIRST = ("null", "boolean", "integer", "number", "string", "array", "object")
 
 
-def _clipped(text: str) -> str:
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+def _clipped(text: str, limit: int = SHOWN_CHARACTERS) -> str:
+    shown = displayable(text[: limit + 1])
+    return shown if len(text) <= limit else f"{shown[:limit]}…"
 
 
 def _signature(tool: str, schema: Mapping[str, Any]) -> str:
     """Such as `fetch takes id (required)`."""
     required = schema.get("required", ())
     names = [
-        f"{name} (required)" if name in required else name for name in schema.get("properties", {})
+        f"{_clipped(name)} (required)" if name in required else _clipped(name)
+        for name in schema.get("properties", {})
     ]
     return f"{tool} takes {', '.join(names) or 'no arguments'}"

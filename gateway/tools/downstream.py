@@ -1,20 +1,28 @@
 """The tools of a downstream provider, those that may be shown and no others."""
 
+import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from hashlib import sha256
 from typing import Any
 
 from gateway.clock import Clock, now, rfc3339
-from gateway.downstream.provider import Capabilities, Provider, ProviderTool
+from gateway.downstream.capabilities import MAX_NAME_CHARACTERS, Capabilities, ProviderTool
+from gateway.downstream.provider import Provider
+from gateway.downstream.translation import plain, unreadable
+from gateway.text import displayable
+from gateway.tools.arguments import check_schema
 from gateway.tools.tool import Answer, Arguments, Effect, Tool
 
 logger = logging.getLogger(__name__)
 
 PORTABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 MAX_DESCRIPTION_CHARACTERS = 1_024
+MAX_LEVELS = 64  # of objects and lists in each other, which encoders must follow
+WARNING = " This changes something outside: ask the user first."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,33 +62,54 @@ class ServiceTools:
         capabilities = self._provider.capabilities
         if capabilities is not self._listed[0]:
             self._listed = (capabilities, self._shown(capabilities))
+            self._report(self._listed[1])
         return self._listed[1]
 
+    def _report(self, tools: Sequence[Tool]) -> None:
+        """A definition that changed without a release is a warning sign: its hash is in the log."""
+        told = [[tool.name, tool.description, tool.input_schema] for tool in tools]
+        digest = sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+        logger.info("tools of=%s shown=%d sha256=%s", self._provider.name, len(tools), digest)
+
     def _shown(self, capabilities: Capabilities | None) -> Sequence[Tool]:
-        listed = capabilities.tools if capabilities else ()
-        shown = [
-            self._tool(tool, effect) for tool in listed if (effect := self._exposure.effect(tool))
-        ]
-        for tool in shown:
-            if not PORTABLE_NAME.fullmatch(tool.name):
-                logger.warning("left out tool=%r: its name does not work everywhere", tool.name)
-        return sorted(
-            (tool for tool in shown if PORTABLE_NAME.fullmatch(tool.name)),
-            key=lambda tool: tool.name,
-        )
+        """Of two tools that would have one name the first is shown."""
+        shown: dict[str, Tool] = {}
+        for listed in capabilities.tools if capabilities else ():
+            effect = self._exposure.effect(listed)
+            if effect is None:
+                continue
+            try:
+                tool = self._tool(listed, effect)
+                if tool.name in shown:
+                    raise ValueError(f"an earlier tool is called {tool.name}")
+            except ValueError as error:
+                name = plain(listed.name, limit=MAX_NAME_CHARACTERS)
+                logger.warning("left out tool=%r: %s", name, plain(str(error)))
+                continue
+            shown[tool.name] = tool
+        return [shown[name] for name in sorted(shown)]
 
     def _tool(self, tool: ProviderTool, effect: Effect) -> Tool:
+        """
+        Raises:
+            ValueError: no client could use it.
+        """
+
         async def call(arguments: Arguments) -> Answer:
             is_read = effect is Effect.READ
             answer = await self._provider.invoke(tool.name, arguments, is_read=is_read)
-            return Answer(self._labelled(tool, answer))
+            try:
+                return Answer(self._labelled(tool, answer))
+            except ValueError as error:
+                why = f"sent an answer for {tool.name} that cannot be shown: {error}"
+                raise unreadable(self._provider.name, why, is_read=is_read) from error
 
+        # No output schema: what the service states is not true of an answer with labels.
         return Tool(
-            name=tool.name.replace(".", "_").lower(),
-            title=_title(tool),
-            description=_description(tool, effect)[:MAX_DESCRIPTION_CHARACTERS],
-            input_schema=tool.input_schema,
-            output_schema=tool.output_schema,
+            name=_portable(tool.name),
+            title=displayable(_title(tool)),
+            description=_description(tool, effect),
+            input_schema=_input_schema(tool),
             effect=effect,
             is_open_world=True,
             call=call,
@@ -88,12 +117,45 @@ class ServiceTools:
 
     def _labelled(self, tool: ProviderTool, answer: Any) -> Mapping[str, Any]:
         """An object as it is, a list under `result`; both say where they come from."""
-        label: dict[str, Any] = {"source": self._provider.name}
-        if "simulated" in tool.tags:
-            label = {"source": "simulated exchange", "simulated": True}
-        if isinstance(answer, Mapping):
-            return {**label, **answer}
-        return {"result": answer, "as_of": rfc3339(self._clock()), **label}
+        content = _displayed(answer)
+        if not isinstance(content, Mapping):
+            content = {"result": content, "as_of": rfc3339(self._clock())}
+        if "simulated" not in tool.tags:
+            return {"source": self._provider.name, **content}
+        # First to be read, last to win over what the answer claims.
+        label = {"source": "simulated exchange", "simulated": True}
+        return {**label, **content, **label}
+
+
+def _portable(name: str) -> str:
+    portable = name.replace(".", "_").lower()
+    if not PORTABLE_NAME.fullmatch(portable):
+        raise ValueError("its name does not work with every client")
+    return portable
+
+
+def _input_schema(tool: ProviderTool) -> Mapping[str, Any]:
+    # Clients refuse a whole list of tools for one schema that does not state its type.
+    schema = {"type": "object", **_displayed(tool.input_schema)}
+    check_schema(schema)
+    return schema
+
+
+def _displayed(value: Any, levels: int = MAX_LEVELS) -> Any:
+    """The JSON value with all its texts as they may be shown to a model.
+
+    Raises:
+        ValueError: it is nested more deeply than that.
+    """
+    if isinstance(value, str):
+        return displayable(value)
+    if not isinstance(value, list | Mapping):
+        return value
+    if not levels:
+        raise ValueError(f"it is nested more than {MAX_LEVELS} levels deep")
+    if isinstance(value, list):
+        return [_displayed(one, levels - 1) for one in value]
+    return {displayable(name): _displayed(one, levels - 1) for name, one in value.items()}
 
 
 def _title(tool: ProviderTool) -> str:
@@ -104,10 +166,11 @@ def _title(tool: ProviderTool) -> str:
 
 def _description(tool: ProviderTool, effect: Effect) -> str:
     """The provider's own words; a tool without any says at least what it is."""
-    said = tool.description.strip() or f"The tool {tool.name} of a downstream service."
-    if effect is Effect.DESTROY:
-        return f"{said} This changes something outside: ask the user first."
-    return said
+    said = displayable(tool.description).strip()
+    said = said or f"The tool {tool.name} of a downstream service."
+    # However much a service says, what the gateway adds must be read.
+    warning = WARNING if effect is Effect.DESTROY else ""
+    return said[: MAX_DESCRIPTION_CHARACTERS - len(warning)] + warning
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -5,10 +5,12 @@ from typing import Any
 
 from gateway.clock import Clock, now, rfc3339
 from gateway.documents.document import Document
-from gateway.documents.registry import Registry
+from gateway.documents.registry import SNIPPET_CHARACTERS, Registry
+from gateway.tools.guidance import id_shapes
 from gateway.tools.tool import Answer, Arguments, Tool
 
 MAX_TEXT_CHARACTERS = 50_000
+MAX_ID_CHARACTERS = 2_000
 
 _STRINGS = {"type": "object", "additionalProperties": {"type": "string"}}
 _URL = {"type": "string", "description": "An absolute URL that opens in a browser; cite it."}
@@ -26,10 +28,7 @@ class ReadingTools:
         self._registry = registry
         self._has_snippets = has_snippets
         self._clock = clock
-        kinds = "; ".join(
-            f"{source.pattern.template}: {source.description}" for source in registry.sources
-        )
-        self._tools = (self._search_tool(), self._fetch_tool(kinds))
+        self._tools = (self._search_tool(), self._fetch_tool())
 
     async def tools(self) -> Sequence[Tool]:
         return self._tools
@@ -66,17 +65,19 @@ class ReadingTools:
             call=self.search,
         )
 
-    def _fetch_tool(self, kinds: str) -> Tool:
+    def _fetch_tool(self) -> Tool:
         return Tool(
             name="fetch",
             title="Fetch a live document",
             description=(
                 "Use this when you have an id (or url) from search and need the whole document: "
                 "a short summary, tables with units, when it was true, and its source. IDs may "
-                f"also be written by hand. {kinds}"
-            )[:1_024],
+                f"also be written by hand; they are like {id_shapes(self._registry.sources)}."
+            ),
             input_schema=_one_string(
-                "id", "A document's id, such as 'ticker:BTCUSDT', or its url."
+                "id",
+                "A document's id, such as 'ticker:BTCUSDT', or its url.",
+                most_characters=MAX_ID_CHARACTERS,
             ),
             output_schema=_FETCH_SCHEMA,
             call=self.fetch,
@@ -122,17 +123,22 @@ def _cut(text: str) -> str:
     return text[: MAX_TEXT_CHARACTERS - len(note)] + note
 
 
-def _one_string(name: str, description: str) -> Mapping[str, Any]:
+def _one_string(
+    name: str, description: str, *, most_characters: int | None = None
+) -> Mapping[str, Any]:
+    value: dict[str, Any] = {"type": "string", "description": description}
+    if most_characters:
+        value["maxLength"] = most_characters
     return {
         "type": "object",
-        "properties": {name: {"type": "string", "description": description}},
+        "properties": {name: value},
         "required": [name],
         "additionalProperties": False,
     }
 
 
 def _search_schema(*, has_snippets: bool) -> Mapping[str, Any]:
-    snippet = {"text": {"type": "string", "maxLength": 200}} if has_snippets else {}
+    snippet = {"text": {"type": "string", "maxLength": SNIPPET_CHARACTERS}} if has_snippets else {}
     fields = {"id": {"type": "string"}, "title": {"type": "string"}, "url": _URL, **snippet}
     result = {"type": "object", "properties": fields, "required": list(fields)}
     return {

@@ -1,7 +1,7 @@
 """A tool: something that a client or a model may call, whoever does the work behind it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -39,4 +39,4 @@ class Tool:
     call: Callable[[Arguments], Awaitable[Answer]]
     effect: Effect = Effect.READ
     is_open_world: bool = False
-    output_schema: Mapping[str, Any] | None = field(default=None)
+    output_schema: Mapping[str, Any] | None = None

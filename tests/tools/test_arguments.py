@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import InvalidRequest
-from gateway.tools.arguments import check_arguments
+from gateway.tools.arguments import check_arguments, check_schema
 
 KLINES: Mapping[str, Any] = {
     "type": "object",
@@ -94,6 +94,88 @@ def test_a_long_wrong_value_is_not_repeated_whole() -> None:
     assert len(str(refused.value)) < 300
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"symbol": "BTC", "x" * 10_000: 1},
+        {"symbol": "BTC", "limit": 10**3000},
+        {"symbol": "BTC", "limit": -(10**3000)},
+        {"symbol": "BTC", "interval": "x" * 10_000},
+    ],
+)
+def test_a_long_name_or_number_is_not_repeated_whole(arguments: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        check_arguments(arguments, KLINES, tool="klines")
+    complaint = str(refused.value).split("; klines takes")[0]
+    assert len(complaint) < 150
+    assert "…" in complaint
+
+
+def test_what_cannot_be_shown_is_not_repeated() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        check_arguments({"symbol": "BTC", "a\ud800\x1b\u202eb": 1}, KLINES, tool="klines")
+    assert "klines: ab is not one of its arguments" in str(refused.value)
+
+
+def test_arguments_nested_too_deeply_are_refused() -> None:
+    deep: Any = "x"
+    for _ in range(50_000):
+        deep = [deep]
+    with pytest.raises(InvalidRequest, match="nested too deeply"):
+        check_arguments({"symbol": deep}, KLINES, tool="klines")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        True,
+        False,
+        {"type": "money"},
+        {"type": ["money", "string"]},
+        {"type": []},
+        {"items": True},
+        {"items": [{"type": "string"}]},
+        {"properties": {"inner": False}},
+        {"additionalProperties": {"type": "string"}},
+        {"anyOf": 5},
+    ],
+)
+def test_what_is_legal_or_unknown_in_a_schema_is_left_to_the_tool(schema: Any) -> None:
+    whole = {"type": "object", "properties": {"value": schema}, "required": ["value"]}
+    check_schema(whole)
+    for value in (1, "a", None, [1], {"inner": 1, "more": 2}):
+        check_arguments({"value": value}, whole, tool="odd")
+    with pytest.raises(InvalidRequest, match="odd: value is missing, a value; odd takes value"):
+        check_arguments({}, whole, tool="odd")
+
+
+@pytest.mark.parametrize(
+    ("schema", "mistake"),
+    [
+        ({"maximum": None}, "input_schema.value.maximum cannot be null"),
+        ({"minimum": "1"}, 'input_schema.value.minimum cannot be the string "1"'),
+        ({"minimum": True}, "input_schema.value.minimum cannot be true"),
+        ({"minLength": "3"}, 'input_schema.value.minLength cannot be the string "3"'),
+        ({"maxLength": []}, "input_schema.value.maxLength cannot be the list []"),
+        ({"enum": "a"}, 'input_schema.value.enum cannot be the string "a"'),
+        ({"required": None}, "input_schema.value.required cannot be null"),
+        ({"required": [1]}, "input_schema.value.required cannot be the list [1]"),
+        ({"properties": []}, "input_schema.value.properties cannot be the list []"),
+        ({"type": None}, "input_schema.value.type cannot be null"),
+        ({"type": [{}]}, "input_schema.value.type cannot be the list [{}]"),
+        (None, "input_schema.value is no schema"),
+        ({"items": {"enum": 1}}, "input_schema.value[].enum cannot be the whole number 1"),
+        ({"properties": {"a": 1}}, "input_schema.value.a is no schema"),
+    ],
+)
+def test_a_schema_that_json_schema_does_not_allow_is_named_with_its_place(
+    schema: Any, mistake: str
+) -> None:
+    with pytest.raises(ValueError, match=r".") as refused:
+        check_schema({"type": "object", "properties": {"value": schema}})
+    assert str(refused.value) == mistake
+
+
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -110,3 +192,27 @@ def test_whatever_json_comes_the_answer_is_yes_or_a_plain_refusal(
         check_arguments(arguments, KLINES, tool="klines")
     except InvalidRequest as refusal:
         assert "klines takes" in str(refusal)  # noqa: PT017 - a refusal is one of two right ends
+
+
+KEYWORDS = ("type", "properties", "required", "enum", "minimum", "maxLength", "items")
+ANY_SCHEMA = st.dictionaries(
+    st.sampled_from(KEYWORDS),
+    ANY_JSON | st.sampled_from(["string", "object", {"a": True}, {"a": {"type": "array"}}, ["a"]]),
+    max_size=4,
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(ANY_SCHEMA, st.dictionaries(st.sampled_from(["a", "b"]), ANY_JSON))
+def test_a_schema_that_passes_never_breaks_a_call(
+    schema: dict[str, Any], arguments: dict[str, Any]
+) -> None:
+    whole = {"type": "object", "properties": {"a": schema, "b": {"items": schema}}}
+    try:
+        check_schema(whole)
+    except ValueError:
+        return
+    try:
+        check_arguments(arguments, whole, tool="odd")
+    except InvalidRequest as refusal:
+        assert "odd takes" in str(refusal)  # noqa: PT017 - a refusal is one of two right ends

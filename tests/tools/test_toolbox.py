@@ -1,0 +1,66 @@
+"""Tools of several sources in one box: who comes first keeps the name."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import pytest
+
+from gateway.errors import InvalidRequest, NotFound, Unavailable
+from gateway.tools.tool import Answer, Arguments, Tool
+from gateway.tools.toolbox import Toolbox
+
+NONE = {"type": "object", "properties": {}, "additionalProperties": False}
+
+
+def source(says: str, *names: str) -> Callable[[], Awaitable[Sequence[Tool]]]:
+    async def call(_: Arguments) -> Answer:
+        return Answer({"says": says})
+
+    async def tools() -> Sequence[Tool]:
+        return [Tool(name, name.title(), f"{says}'s {name}", NONE, call) for name in names]
+
+    return tools
+
+
+async def test_no_later_source_takes_the_place_of_an_earlier_tool(caplog) -> None:
+    toolbox = Toolbox([source("gateway", "search", "fetch"), source("service", "search", "trade")])
+    for _ in range(3):
+        assert [tool.description for tool in await toolbox.tools()] == [
+            "gateway's search",
+            "gateway's fetch",
+            "service's trade",
+        ]
+        assert (await toolbox.call("search", {})).content == {"says": "gateway"}
+    assert (await toolbox.call("trade", {})).content == {"says": "service"}
+    assert [record.getMessage() for record in caplog.records] == [
+        "left out tool=search: an earlier tool has that name"
+    ]
+
+
+async def test_of_one_source_too_the_first_tool_keeps_the_name() -> None:
+    toolbox = Toolbox([source("one", "search", "search")])
+    assert len(await toolbox.tools()) == 1
+
+
+async def test_a_name_that_nothing_has_is_answered_with_those_there_are() -> None:
+    toolbox = Toolbox([source("gateway", "search", "fetch")])
+    with pytest.raises(NotFound, match=r"no tool is named 'serch'; there are: search, fetch"):
+        await toolbox.call("serch", {})
+
+
+async def test_arguments_that_do_not_fit_are_refused_before_the_tool_is_called() -> None:
+    toolbox = Toolbox([source("gateway", "search")])
+    with pytest.raises(InvalidRequest, match="search: count is not one of its arguments"):
+        await toolbox.call("search", {"count": 1})
+
+
+async def test_a_tool_of_a_service_that_was_never_reached_is_unavailable_not_unknown() -> None:
+    async def nothing() -> Sequence[Tool]:
+        return ()
+
+    missing = ["market"]
+    toolbox = Toolbox([nothing], missing=lambda: missing)
+    with pytest.raises(Unavailable, match="market has not been reached"):
+        await toolbox.call("binance_get_ticker", {})
+    missing.clear()
+    with pytest.raises(NotFound, match="no tool is named"):
+        await toolbox.call("binance_get_ticker", {})
