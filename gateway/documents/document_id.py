@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from string import Formatter
 
 from gateway.errors import InvalidRequest
+from gateway.text import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class IdPattern:
         kind, _, rest = text.partition(":")
         values = rest.split(":", len(self.fields) - 1)
         if kind != self.kind or len(values) != len(self.fields) or not all(values):
-            raise InvalidRequest(f"{text!r} is not a document ID like {self.template!r}")
+            raise InvalidRequest(f"{shown(text)!r} is not a document ID like {self.template!r}")
         return self.format(**dict(zip(self.fields, values, strict=True)))
 
     def format(self, **values: str) -> DocumentId:

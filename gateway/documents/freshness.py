@@ -13,7 +13,7 @@ from cachetools import LRUCache
 from gateway.documents.document import Document
 from gateway.documents.document_id import DocumentId
 from gateway.documents.source import DocumentSource
-from gateway.errors import BadAnswer, DeadlineExceeded, RateLimited, Unavailable
+from gateway.errors import BadAnswer, DeadlineExceeded, GatewayError, RateLimited, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +93,12 @@ class Freshness:
     def _forget(self, text: str, read: asyncio.Task[Document]) -> None:
         self._reads.pop(text, None)
         # Looked at here, because every reader may have left before the read failed.
-        if not read.cancelled() and (error := read.exception()):
-            logger.info("read kind=%s failed=%s", text.partition(":")[0], type(error).__name__)
+        error = None if read.cancelled() else read.exception()
+        kind = text.partition(":")[0]
+        if isinstance(error, GatewayError):
+            logger.info("read kind=%s failed=%s", kind, error.code)
+        elif error:
+            logger.error("read kind=%s failed", kind, exc_info=error)
 
     def _stale_copy(self, document_id: DocumentId, error: Exception) -> Document:
         kept = self._kept.get(document_id.text)

@@ -16,6 +16,7 @@ from gateway.documents.query import Lexicon, Query
 from gateway.documents.ranking import rank
 from gateway.documents.source import DocumentSource
 from gateway.errors import GatewayError, InvalidRequest, NotFound
+from gateway.text import shown
 
 logger = logging.getLogger(__name__)
 
@@ -114,20 +115,20 @@ class Registry:
         """The source and the settled ID that a text names, without reading the document."""
         name = text.strip()
         if name.startswith(self._documents_url):
-            name = unquote(name.removeprefix(self._documents_url))
+            name = unquote(name.removeprefix(self._documents_url)).removesuffix(".json")
         kind, colon, rest = name.partition(":")
         source = self._sources.get(kind.lower())
         if source is None:
-            raise self._no_such_kind(name[:SNIPPET_CHARACTERS])
+            raise self._no_such_kind(shown(name))
         return source, source.pattern.parse(kind.lower() + colon + rest)
 
     def _no_such_kind(self, name: str) -> GatewayError:
         templates = [source.pattern.template for source in self._sources.values()]
-        if ":" not in name:
+        if ":" not in name or "://" in name:
             example = templates[0] if templates else "kind:value"
             return InvalidRequest(
-                f"{name!r} is not a document ID like {example!r}; search first, "
-                "and fetch an ID from its results"
+                f"{name!r} is neither a document ID like {example!r} nor a URL that begins with "
+                f"{self._documents_url}; search first, and fetch an ID from its results"
             )
         kind = name.partition(":")[0]
         near = process.extract(kind, list(self._sources), limit=3, score_cutoff=60)
@@ -171,15 +172,16 @@ class Registry:
             return ()
 
     async def _live_documents(self, ranked: Iterable[Entry]) -> dict[DocumentId, Document]:
-        """The first live documents, where they are fresh or arrive in time."""
-        live = [entry.id for entry in ranked if entry.is_live][: self._settings.live_titles]
+        """Those in memory and young, and the first live ones where they arrive in time."""
         documents, reads = {}, {}
-        for document_id in live:
-            source = self._sources[document_id.kind]
-            if document := self._freshness.fresh(source, document_id):
-                documents[document_id] = document
-            else:
-                reads[self._freshness.reading(source, document_id)] = document_id
+        wanted = self._settings.live_titles
+        for entry in ranked:
+            source = self._sources[entry.id.kind]
+            wanted -= entry.is_live
+            if document := self._freshness.fresh(source, entry.id):
+                documents[entry.id] = document
+            elif entry.is_live and wanted >= 0:
+                reads[self._freshness.reading(source, entry.id)] = entry.id
         if reads:
             done, _ = await asyncio.wait(reads, timeout=self._settings.live_wait_seconds)
             arrived = [read for read in done if not read.cancelled() and not read.exception()]

@@ -25,6 +25,7 @@ async def registry_of(
 async def test_search_lists_what_fetch_reads_at_a_url_that_fetch_reads_too() -> None:
     async with registry_of(Notes("milk", "bread")) as registry:
         (result,) = (await registry.search("where is the milk")).results
+        assert (await registry.fetch(f"{result.url}.json")).id.text == result.id
         assert (result.id, result.url) == ("note:milk", f"{PUBLIC_URL}/data/note:milk")
         by_id, by_url = await registry.fetch(result.id), await registry.fetch(result.url)
     assert by_id == by_url
@@ -102,7 +103,9 @@ async def test_an_unknown_kind_is_not_found_and_the_like_are_suggested() -> None
     assert caught.value.suggestions == ("note:{name}",)
 
 
-@pytest.mark.parametrize("text", ["", "milk", "../../etc/passwd", "https://elsewhere.example"])
+@pytest.mark.parametrize(
+    "text", ["", "milk", "../../etc/passwd", "https://elsewhere.example/data/note:milk"]
+)
 async def test_what_is_no_id_is_answered_with_what_to_do(text: str) -> None:
     async with registry_of(Notes("milk")) as registry:
         with pytest.raises((InvalidRequest, NotFound)) as caught:

@@ -52,7 +52,8 @@ def coins() -> Coins:
         for old, row in seed["renamed"].items()
         for name in (old, *row.get("names", ()))
     }
-    names = _by_phrase(seed["names"] | seed["often_unlisted"])
+    unlisted = {ticker: [ticker, *names] for ticker, names in seed["often_unlisted"].items()}
+    names = _by_phrase(seed["names"] | unlisted)
     return Coins(
         assets=tuple(seed["names"]),
         names=names,

@@ -37,6 +37,22 @@ _ADVERBS = _by_word(
         "mensili aylik monatskerze monatskerzen monatschart",
     }
 )
+# Times that no candle has.
+_UNLISTED_UNITS = _by_word(
+    {
+        "s": "s sec second seconds sekunde sekunden segundo segundos seconde secondes saniye",
+        "q": "quarter quarters quartal trimestre ceyrek",
+        "y": "y yr year years jahr jahre ano anos an annee anno anni yil",
+    }
+)
+_UNLISTED_ADVERBS = frozenset(
+    fold(word)
+    for word in (
+        "quarterly yearly annual annually biweekly fortnightly semiannual secondly quartalsweise "
+        "jahrlich anual anuales trimestral annuel annuelle trimestriel trimestrielle annuale "
+        "annuali trimestrale yillik"
+    ).split()
+)
 _NUMBERS = {
     word: number
     for number, words in {
@@ -75,6 +91,8 @@ _EACH = frozenset("every each per by the a an pro jede cada por par".split())
 _SINCE_WORDS = frozenset(
     "last past previous letzten letzte ultimas ultimos ultima ultimo dernieres derniere son".split()
 )
+_ANY_UNIT = frozenset({*_UNITS, *_UNLISTED_UNITS})
+MAX_SHOWN_LETTERS = 20
 # For whoever must know that a word speaks of time, and not of a coin.
 INTERVAL_WORDS = frozenset(
     {*_UNITS, *_ADVERBS, *_NUMBERS, *(word for phrase in _PHRASES for word in phrase)}
@@ -91,7 +109,36 @@ class IntervalLexicon:
             found = _interval_at(words, start, speaks_of_candles=speaks_of_candles)
             if found and found[0] in INTERVALS and not _is_window(words, start, found[1]):
                 mentions.append(Mention("interval", found[0], start, start + found[1]))
-        return Reading(_without_overlaps(mentions))
+        hints = _hints(words, mentions) if speaks_of_candles else ()
+        return Reading(_without_overlaps(mentions), hints)
+
+
+def _hints(words: Sequence[Word], mentions: Sequence[Mention]) -> list[str]:
+    """What to say of the first time in a question about candles that no candle has."""
+    named = {place for one in mentions for place in range(one.start, one.end)}
+    for start in range(len(words)):
+        name = "" if start in named else _unlisted_at(words, start)
+        end = start + name.count(" ") + 1
+        # Beside an interval, another time may only say how far back: "1d chart of 90 days".
+        is_meant = not named or (end < len(words) and words[end].text in _CANDLE_WORDS)
+        if name and is_meant and not _is_window(words, start, end - start):
+            return [f"There are no {name} candles; the intervals are {', '.join(INTERVALS)}."]
+    return []
+
+
+def _unlisted_at(words: Sequence[Word], start: int) -> str:
+    """`90m`, `7 minutes`, `yearly`, `a candle per quarter`, as written."""
+    raw = words[start].raw[:MAX_SHOWN_LETTERS]
+    if match := _COMPACT.fullmatch(words[start].raw):
+        return raw if fold(match[2]) in _ANY_UNIT else ""
+    if words[start].text in _UNLISTED_ADVERBS:
+        return raw
+    text = words[start + 1].text if start + 1 < len(words) else ""
+    if text in _ANY_UNIT and (words[start].text in _NUMBERS or words[start].raw.isdecimal()):
+        return f"{raw} {words[start + 1].raw}"
+    before = words[start - 1].text if start else ""
+    is_lone = len(words[start].text) > 1 and words[start].text in _UNLISTED_UNITS
+    return raw if is_lone and (before in _EACH or text in _CANDLES) else ""
 
 
 def _interval_at(
@@ -140,7 +187,8 @@ def _unit(words: Sequence[Word], start: int) -> tuple[str, int] | None:
         return None
     before = words[start - 1].text if start else ""
     behind = words[start + 1].text if start + 1 < len(words) else ""
-    is_interval = before in _EACH or behind in _CANDLE_WORDS
+    is_counted = before[:1].isdigit() or (before in _NUMBERS and before not in _EACH)
+    is_interval = not is_counted and (before in _EACH or behind in _CANDLE_WORDS)
     return (f"1{_UNITS[text]}", 1) if is_interval else None
 
 

@@ -11,19 +11,25 @@ from gateway.sources.market.coins import Coins
 from gateway.sources.market.universe import Universe
 
 # Behind a coin, these make a pair without a word between: "btc usdt", "sol eur".
-MONEY = ("USDT", "USDC", "FDUSD", "EUR", "TRY", "BRL", "JPY")
+MONEY = (
+    "USDT", "USDC", "FDUSD", "EUR", "TRY", "BRL", "JPY", "GBP", "CAD", "AUD", "CHF", "INR", "KRW",
+    "CNY", "RUB", "MXN", "ARS", "PLN", "SEK", "ZAR", "HKD", "SGD", "NZD", "UAH",
+)  # fmt: skip
 PAIR_ENDINGS = (*MONEY, "USD", "BTC", "ETH", "BNB")
 
 _INTERVAL = re.compile(r"\d+[smhdwM]")
 # Between a coin and what it is priced in, as in "eth in btc".
 _PRICED_IN = frozenset("in to into per against versus with en zu gegen contra contre a".split())
-_HOW_MANY = frozenset("many much cuanto quanto combien viele viel".split())
+HOW_MANY = frozenset("many much cuanto quanto combien viele viel".split())
 # Between a word of the market and the coin that it speaks of, as in "price of near".
-_SPEAKING_OF = frozenset(
+SPEAKING_OF = frozenset(
     "of for on in about with at von fur vom bei de du del di do da des sur para su pour".split()
 )
-_ARTICLES = frozenset("the a an one der die das el la le il o".split())
-_LISTING = frozenset("and or vs versus und y et e plus with oder o ou".split())
+ARTICLES = frozenset("the a an one der die das el la le il o".split())
+# "hot coins" is no coin named HOT, "hot coin" may be one.
+_MANY_COINS = frozenset("coins tokens cryptos altcoins".split())
+_LISTING_SIGNS = frozenset(",/&+")
+LISTING = frozenset("and or vs versus und y et e plus with oder o ou".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,8 @@ class Find:
     quote: str = ""
     note: str = ""
     is_certain: bool = True
+    # A word of the market stands anywhere in the question: enough where no other coin is named.
+    is_likely: bool = False
 
 
 class Question:
@@ -55,39 +63,66 @@ class Question:
     ) -> None:
         self.words = words
         self.universe = universe
-        self._coins = coins
-        self._phrases = phrases
-        self._explained = explained
+        self.coins = coins
+        self.phrases = phrases
+        self.explained = explained
 
     def is_meant(self, name: str, start: int, end: int) -> bool:
-        """Whether a name that may be an ordinary word is meant as a coin here."""
+        """Whether a name that may be an ordinary word is surely meant as a coin here."""
         word = self.words[start]
-        is_seldom = name in self._coins.seldom_words
-        strange = self.strange.difference(range(start, end))
-        if word.has_dollar or not (is_seldom or name in self._coins.ordinary_words):
+        is_seldom = name in self.coins.seldom_words
+        if word.has_dollar or not (is_seldom or name in self.coins.ordinary_words):
             return True
-        if self._is_priced_at(end):
+        if self._is_priced_at(end) or self._is_shouted(start, name):
             return True
         if len(name) == 1 or self._is_in_phrase(start):
             return False
         if word.raw.isupper() and self._has_small_letters:
             return True
-        if name in self._coins.common_words:
+        if name in self.coins.common_words:
             return self.text(end) in ("coin", "token")
         if len(self.words) == end - start:
-            return is_seldom or name in self._coins.names
+            return is_seldom or name in self.coins.names
         if is_seldom:
-            return len(strange) <= self._strange_words_allowed
-        if self._is_spoken_of(start, end, self._coins.cues):
+            return len(self._strange_beside(start, end)) <= self._strange_words_allowed
+        if self._is_spoken_of(start, end, self.coins.cues):
             return True
-        return not strange and (
-            self._has_strong_cue or self._is_spoken_of(start, end, self._coins.weak_cues)
+        return not self._strange_beside(start, end) and self._is_spoken_of(
+            start, end, self.coins.weak_cues
         )
+
+    def is_likely(self, name: str, start: int, end: int) -> bool:
+        """Whether a name may be meant because the question speaks of nothing but a market."""
+        if len(name) == 1 or name in self.coins.common_words or self._is_in_phrase(start):
+            return False
+        is_counted = end < len(self.words) and self.words[end].raw.lower() in _MANY_COINS
+        return not is_counted and self.has_strong_cue and not self._strange_beside(start, end)
+
+    def _strange_beside(self, start: int, end: int) -> frozenset[int]:
+        return self.strange.difference(range(start, end))
+
+    def _is_shouted(self, start: int, name: str) -> bool:
+        """`ADA`, `BUY ADA`: capitals alone, and at most one word of the market with them."""
+        if len(name) < 2 or len(self.words) > 2 or not self.words[start].raw.isupper():
+            return False
+        others = [word for place, word in enumerate(self.words) if place != start]
+        return self.words[start].raw in self.universe.bases and all(
+            word.raw.isupper() and self.is_market_word(word.text) and not self.is_common_word(name)
+            for word in others
+        )
+
+    def is_market_word(self, text: str) -> bool:
+        coins = self.coins
+        words = (self.phrases, coins.cues, coins.weak_cues, coins.market_words)
+        return any(text in some for some in words)
+
+    def is_common_word(self, name: str) -> bool:
+        return name in self.coins.common_words
 
     @property
     def _strange_words_allowed(self) -> int:
         """How many words may be strange to the market beside a name that is seldom a word."""
-        if self._has_strong_cue:
+        if self.has_strong_cue:
             return 3
         return 1 if self.has_cue else 0
 
@@ -96,61 +131,63 @@ class Question:
         """The words that neither a market nor every-day talk explains."""
         return frozenset(place for place in range(len(self.words)) if self.is_strange(place))
 
+    def is_explained(self, text: str) -> bool:
+        return text in self.explained
+
     def is_strange(self, place: int) -> bool:
         word = self.words[place]
         return not (
-            word.text in self._explained
-            or word.text in self._coins.name_words
+            word.text in self.explained
+            or word.text in self.coins.name_words
             or word.raw[0].isdigit()
             or word.raw.upper() in self.universe.bases
             or word.raw.upper() in self.universe.pairs
         )
 
     @cached_property
-    def _has_strong_cue(self) -> bool:
+    def has_strong_cue(self) -> bool:
         """A word of markets only, an interval, or a phrase such as `selling pressure`."""
         texts = [word.text for word in self.words]
         pairs = [f"{one} {other}" for one, other in pairwise(texts)]
         return (
-            not self._coins.cues.isdisjoint(texts)
+            not self.coins.cues.isdisjoint(texts)
             or any(_INTERVAL.fullmatch(word.raw) for word in self.words)
             or any(
-                pair in self._phrases and not self._coins.weak_cues.isdisjoint(pair.split())
+                pair in self.phrases and not self.coins.weak_cues.isdisjoint(pair.split())
                 for pair in pairs
             )
         )
 
     @cached_property
     def has_cue(self) -> bool:
-        weak = self._coins.weak_cues
-        return self._has_strong_cue or any(
-            word.text in weak or word.text in self._phrases for word in self.words
+        weak = self.coins.weak_cues
+        return self.has_strong_cue or any(
+            word.text in weak or word.text in self.phrases for word in self.words
         )
 
     @cached_property
     def _has_small_letters(self) -> bool:
         return any(not word.raw.isupper() and word.raw.isalpha() for word in self.words)
 
-    def is_common(self, find: Find) -> bool:
-        return self.text(find.start) in self._coins.common_words
-
     def _is_spoken_of(self, start: int, end: int, cues: frozenset[str]) -> bool:
         """A word of the market stands behind it, or before it with "of" between."""
         before = start - 1
-        while self.text(before) in _ARTICLES:
+        while self.text(before) in ARTICLES:
             before -= 1
-        if self.text(before) in _SPEAKING_OF and self.text(before - 1) in cues:
+        if self.text(before) in SPEAKING_OF and self.text(before - 1) in cues:
             return True
         if end >= len(self.words) or self.words[end].gap.strip():
             return False
         behind = self.words[end]
+        if behind.raw.lower() in _MANY_COINS:
+            return False
         return behind.text in cues or _INTERVAL.fullmatch(behind.raw) is not None
 
     def _is_in_phrase(self, place: int) -> bool:
         """Whether it is a part of words of the market, as `flow` is of `order flow`."""
         text = self.text(place)
         around = (f"{self.text(place - 1)} {text}", f"{text} {self.text(place + 1)}")
-        return any(pair in self._phrases or pair in self._coins.other_meanings for pair in around)
+        return any(pair in self.phrases or pair in self.coins.other_meanings for pair in around)
 
     def with_quote_behind(self, find: Find) -> Find:
         """`sol/usdc`, `btc usdt`: a quote that stands directly behind the coin."""
@@ -165,16 +202,21 @@ class Question:
     def priced_in(self, finds: list[Find]) -> list[Find]:
         """`eth in btc`, `what does bitcoin cost in euros`: quotes that hold for all coins."""
         quotes: dict[str, None] = {}
+        quoted_until = 0
         for place in range(len(self.words)):
             quote, end = self._quote_at(place)
+            if place < quoted_until:
+                continue
             others = [find for find in finds if not find.start <= place < find.end]
             if not quote or all(find.quote for find in others):
                 continue
+            bases = {one.base for one in others}
+            is_unit = self.text(place) in self.coins.units and quote not in bases
             is_money = quote in MONEY and (len(others) == len(finds) or quote in quotes)
             is_listed = any(self.universe.pair(one.base, quote) for one in others if not one.quote)
-            if is_money or (is_listed and self._is_asked_for(place, end, others)):
+            if is_unit or is_money or (is_listed and self._is_asked_for(place, end, others)):
                 quotes[quote] = None
-                finds = others
+                finds, quoted_until = others, end
         return [
             replace(find, quote=quote)
             for find in finds
@@ -183,12 +225,10 @@ class Question:
 
     def _is_asked_for(self, place: int, end: int, others: Sequence[Find]) -> bool:
         """Whether the asset at a place is what the others are priced in: "eth in btc"."""
-        if self.text(place) in self._coins.units:
-            return True
         before = place - 1
-        while self.text(before) in _ARTICLES:
+        while self.text(before) in ARTICLES:
             before -= 1
-        if self.text(before) in _HOW_MANY:
+        if self.text(before) in HOW_MANY:
             return all(find.start >= end for find in others)
         return self.text(before) in _PRICED_IN and any(find.end <= place for find in others)
 
@@ -203,8 +243,8 @@ class Question:
             return "", place
         two = f"{self.text(place)} {self.text(place + 1)}"
         for phrase, end in ((two, place + 2), (self.text(place), place + 1)):
-            if phrase in self._coins.quotes:
-                return self._coins.quotes[phrase], end
+            if phrase in self.coins.quotes:
+                return self.coins.quotes[phrase], end
         word = self.words[place]
         # Small letters are no cue here: `try` is a verb first.
         if word.raw.upper() in MONEY and (word.raw.isupper() or word.is_glued):
@@ -216,7 +256,8 @@ class Question:
 
     def without_doubtful(self, finds: Sequence[Find]) -> list[Find]:
         """A doubtful coin counts when it is listed together with a certain one: "btc, sol"."""
-        kept = list(finds)
+        is_clear = self._names_a_clear_coin(finds)
+        kept = [find if is_clear and not self._is_object(find) else _likely(find) for find in finds]
         while doubtful := [find for find in kept if not find.is_certain]:
             certain = [find for find in kept if find.is_certain]
             if not certain and self.has_cue and not self.strange:
@@ -225,22 +266,34 @@ class Question:
             proven = [
                 find
                 for find in doubtful
-                if not self.is_common(find) and self._is_listed_with(find, certain)
+                if not self.is_common_word(self.text(find.start))
+                and any(self.is_list(find, other) for other in certain if other is not find)
             ]
             if not proven:
                 return [find for find in kept if find.is_certain]
             kept = [replace(find, is_certain=True) if find in proven else find for find in kept]
         return kept
 
-    def _is_listed_with(self, find: Find, certain: Sequence[Find]) -> bool:
+    def _names_a_clear_coin(self, finds: Sequence[Find]) -> bool:
+        """Whether one of them is no ordinary word: the others need a better reason then."""
         return any(
-            self._are_listed(other.end, find.start) or self._are_listed(find.end, other.start)
-            for other in certain
-            if other is not find
+            find.is_certain and self.text(find.start) not in self.coins.ordinary_words
+            for find in finds
         )
+
+    def _is_object(self, find: Find) -> bool:
+        """`... for near`, `... against atom`: a verb such as `link` does not stand there."""
+        return self.text(find.start - 1) in SPEAKING_OF | _PRICED_IN
+
+    def is_list(self, one: Find, other: Find) -> bool:
+        return self._are_listed(other.end, one.start) or self._are_listed(one.end, other.start)
 
     def _are_listed(self, end: int, start: int) -> bool:
         """Whether only a comma or an "and" stands between two places."""
         if start == end and start < len(self.words):
-            return "," in self.words[start].gap or "/" in self.words[start].gap
-        return start == end + 1 and self.words[end].text in _LISTING
+            return not _LISTING_SIGNS.isdisjoint(self.words[start].gap)
+        return start == end + 1 and self.words[end].text in LISTING
+
+
+def _likely(find: Find) -> Find:
+    return replace(find, is_certain=find.is_certain or find.is_likely)

@@ -11,8 +11,11 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template, TemplateError
 
 from gateway.errors import BadAnswer
+from gateway.text import displayable
 
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+# More digits than any price has; writing them out is how a number could stop the process.
+_MOST_DIGITS = 40
+_SPACE = re.compile(r"[\t\n]+")
 _MARKUP = str.maketrans("|<>`[]", "/()'()")
 _SCALES = ((Decimal(10**12), "T"), (Decimal(10**9), "B"), (Decimal(10**6), "M"))
 NOTHING = ("", "")
@@ -32,7 +35,7 @@ def inert(value: object) -> object:
     """Text from elsewhere as plain text: it may not speak in markdown, HTML or control codes."""
     if not isinstance(value, str):
         return value
-    return _UNPRINTABLE.sub(" ", value).translate(_MARKUP)
+    return _SPACE.sub(" ", displayable(value)).translate(_MARKUP)
 
 
 def number(value: object) -> str:
@@ -63,6 +66,7 @@ def signed(value: object, digits: int | None = None) -> str:
     if amount is None:
         return str(value)
     text = number(amount) if digits is None else rounded(amount, digits)
+    text = text.removeprefix("-") if not text.strip("-0.,") else text
     return text if text.startswith("-") or not text.strip("0.,") else f"+{text}"
 
 
@@ -115,7 +119,8 @@ def _decimal(value: object) -> Decimal | None:
         amount = Decimal(str(value))
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() else None
+    is_writable = amount.is_finite() and abs(amount.adjusted()) <= _MOST_DIGITS
+    return amount if is_writable else None
 
 
 def _moment(milliseconds: int) -> datetime:

@@ -4,54 +4,31 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from string import Formatter
 
-from gateway.documents.document import Document, Entry
-from gateway.documents.document_id import DocumentId, IdPattern
+from gateway.documents.document import Document
+from gateway.documents.document_id import DocumentId
 from gateway.documents.freshness import Freshness
-from gateway.documents.query import Query
 from gateway.documents.source import DocumentSource
 from gateway.errors import GatewayError, Unavailable
-from gateway.sources.market.documents import MarketListing
 from gateway.sources.market.kind import MarketKind
-from gateway.sources.market.universe import MarketUniverse
+from gateway.sources.market.universe import Pair
 
 Part = Document | GatewayError
 
 
-class MarketReport:
+class ReportReader:
     """Joins the parts that its kind declares; a part that failed is named, with the reason."""
 
     def __init__(
-        self,
-        kind: MarketKind,
-        parts: Sequence[DocumentSource],
-        freshness: Freshness,
-        universe: MarketUniverse,
+        self, kind: MarketKind, parts: Sequence[DocumentSource], freshness: Freshness
     ) -> None:
         self._kind = kind
         self._sources = {source.pattern.kind: source for source in parts}
         self._freshness = freshness
-        self._listing = MarketListing(kind, universe)
 
-    @property
-    def pattern(self) -> IdPattern:
-        return self._kind.pattern
-
-    @property
-    def fresh_seconds(self) -> float:
-        return self._kind.fresh_seconds
-
-    @property
-    def description(self) -> str:
-        return self._kind.description
-
-    def entries(self, query: Query) -> Sequence[Entry]:
-        return self._listing.entries(query)
-
-    async def read(self, document_id: DocumentId) -> Document:
+    async def read(self, document_id: DocumentId, pair: Pair) -> Document:
         """Raises:
         Unavailable: no part could be read.
         """
-        pair = self._listing.known_pair(document_id)
         names = [Formatter().vformat(part, (), document_id.values) for part in self._kind.parts]
         read = await asyncio.gather(*(self._part(name) for name in names))
         parts = dict(zip(names, read, strict=True))

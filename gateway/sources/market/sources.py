@@ -8,11 +8,12 @@ from gateway.documents.query import Lexicon
 from gateway.documents.source import DocumentSource
 from gateway.downstream.provider import Provider
 from gateway.sources.market.coins import coins
-from gateway.sources.market.documents import MarketSource
 from gateway.sources.market.intervals import IntervalLexicon
 from gateway.sources.market.kind import market_kinds
-from gateway.sources.market.report import MarketReport
+from gateway.sources.market.report import ReportReader
+from gateway.sources.market.source import MarketSource
 from gateway.sources.market.symbols import SymbolLexicon
+from gateway.sources.market.tool_reader import ToolReader
 from gateway.sources.market.universe import MarketUniverse
 
 
@@ -28,8 +29,16 @@ class MarketSources:
         clock: Clock = now,
     ) -> None:
         kinds = market_kinds()
-        plain = [MarketSource(kind, provider, universe, clock=clock) for kind in kinds if kind.tool]
-        reports = [MarketReport(kind, plain, freshness, universe) for kind in kinds if kind.parts]
+        plain = [
+            MarketSource(kind, universe, ToolReader(kind, provider, clock=clock))
+            for kind in kinds
+            if kind.tool
+        ]
+        reports = [
+            MarketSource(kind, universe, ReportReader(kind, plain, freshness))
+            for kind in kinds
+            if kind.parts
+        ]
         phrases = [phrase for kind in kinds for phrase in kind.phrases]
         self.documents: Sequence[DocumentSource] = (*plain, *reports)
         self.lexicons: Sequence[Lexicon] = (

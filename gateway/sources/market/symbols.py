@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from gateway.documents.query import Mention, Reading, Word, fold
 from gateway.sources.market.coins import Coins
 from gateway.sources.market.intervals import INTERVAL_WORDS
-from gateway.sources.market.question import MONEY, PAIR_ENDINGS, Find, Question
+from gateway.sources.market.question import PAIR_ENDINGS, Find, Question
 from gateway.sources.market.spelling import Spelling
-from gateway.sources.market.universe import MarketUniverse, Universe
+from gateway.sources.market.universe import MarketUniverse
+from gateway.sources.market.unlisted import NAME_A_COIN, Unlisted, asks_for_all, speaks_of_market
 
 SHOWN_WITHOUT_A_COIN = ("BTC", "ETH", "BNB", "SOL", "XRP")
 MAX_NAME_WORDS = 3
@@ -57,11 +57,13 @@ class SymbolLexicon:
             phrases=self._phrases,
             explained=self._explained,
         )
-        finds = self._with_quotes(question, self._finds(question))
+        finds = self._finds(question)
+        unlisted = Unlisted(question, finds)
+        finds = self._with_quotes(question, [one for one in finds if one not in unlisted.tied])
         mentions = [mention for find in finds if (mention := self._mention(find, question))]
-        hints = self._hints(question, finds)
+        hints = unlisted.hints()
         if not mentions and not hints:
-            mentions = self._largest_coins(question)
+            mentions, hints = self._without_a_coin(question)
         return Reading(mentions, hints, words)
 
     def _mended(self, word: Word) -> Word:
@@ -108,7 +110,9 @@ class SymbolLexicon:
         if base is None:
             return None
         is_certain = question.is_meant(phrase, start, end)
-        return Find(start, end, base, note=renamed.note if renamed else "", is_certain=is_certain)
+        is_likely = not is_certain and question.is_likely(phrase, start, end)
+        note = renamed.note if renamed else ""
+        return Find(start, end, base, note=note, is_certain=is_certain, is_likely=is_likely)
 
     def _joined_pair(self, question: Question, start: int) -> Find | None:
         """A pair in one word that is not listed, of a coin that is: `MATICUSDT`, `PEPEEUR`."""
@@ -166,40 +170,13 @@ class SymbolLexicon:
         note = "; ".join(note for note in notes if note)
         return Mention("symbol", pair.symbol, find.start, find.end, note)
 
-    def _hints(self, question: Question, finds: Sequence[Find]) -> list[str]:
-        """What to say of words that stand where a coin would, and name none."""
-        named = {place for find in finds for place in range(find.start, find.end)}
-        others = [word for place, word in enumerate(question.words) if place not in named]
-        unlisted = [
-            question.words[find.start] for find in finds if find.base not in question.universe.bases
-        ]
-        unknown = unlisted + [word for word in others if self._is_marked_as_coin(word)]
-        if not finds and question.has_cue:
-            unknown = unknown or [question.words[place] for place in sorted(question.strange)]
-        return [self._no_such_coin(word, question.universe) for word in unknown[:2]]
-
-    def _is_marked_as_coin(self, word: Word) -> bool:
-        text = word.raw.upper()
-        is_pair = any(text.endswith(ending) and text != ending for ending in MONEY[:3])
-        return (word.has_dollar and not word.raw[0].isdigit()) or is_pair
-
-    def _no_such_coin(self, word: Word, universe: Universe) -> str:
-        names = [name for name, asset in self._coins.names.items() if asset in universe.bases]
-        near = process.extract(
-            word.text, names, scorer=fuzz.ratio, limit=3, score_cutoff=65
-        ) or process.extract(word.text, names, scorer=fuzz.partial_ratio, limit=3, score_cutoff=85)
-        assets = dict.fromkeys(self._coins.names[match[0]] for match in near)
-        guess = f" Did you mean {' or '.join(assets)}?" if assets else ""
-        return f"No listed coin is named {word.raw[:40]!r}.{guess}"
-
-    def _largest_coins(self, question: Question) -> list[Mention]:
-        """A question about the whole market, which names no coin, gets the largest ones."""
-        is_about_all = any(word.text in self._coins.whole_market_words for word in question.words)
-        if not is_about_all or question.strange:
-            return []
+    def _without_a_coin(self, question: Question) -> tuple[list[Mention], list[str]]:
+        """The largest coins for a question about all of them, else what is amiss."""
+        if not asks_for_all(question):
+            return [], [NAME_A_COIN] if speaks_of_market(question) else []
         pairs = [question.universe.usual_pair(base) for base in SHOWN_WITHOUT_A_COIN]
         # No word names them: they span none, and their places only keep the largest first.
-        return [Mention("symbol", pair.symbol, i, i) for i, pair in enumerate(pairs) if pair]
+        return [Mention("symbol", pair.symbol, i, i) for i, pair in enumerate(pairs) if pair], []
 
 
 def _is_typo(text: str, name: str) -> bool:

@@ -67,7 +67,10 @@ class Universe:
         return None, ""
 
     def near(self, symbol: str, *, limit: int = 3) -> list[str]:
-        """Listed symbols that are spelled alike."""
+        """The usual pair of an asset or a coin's name, else symbols that are spelled alike."""
+        base = coins().names.get(symbol.lower(), symbol)
+        if pair := self.usual_pair(base):
+            return [pair.symbol]
         matches = process.extract(
             symbol.upper()[:40], list(self.pairs), scorer=fuzz.ratio, limit=limit, score_cutoff=70
         )
@@ -119,12 +122,20 @@ class MarketUniverse:
     async def _keep_up(self) -> None:
         while True:
             self._changed.clear()
-            wait_seconds = REFRESH_SECONDS if await self.refresh() else self._retry_seconds
+            wait_seconds = REFRESH_SECONDS if await self._refreshed() else self._retry_seconds
             try:
                 async with asyncio.timeout(wait_seconds):
                     await self._changed.wait()
             except TimeoutError:
                 continue
+
+    async def _refreshed(self) -> bool:
+        try:
+            return await self.refresh()
+        except Exception:
+            # Whatever is wrong with one answer, the next one must still be asked for.
+            logger.exception("universe of %s was not refreshed", self._provider.name)
+            return False
 
     async def refresh(self) -> bool:
         """Whether it is known what the provider lists, if only that it lists nothing."""
@@ -146,6 +157,10 @@ def _trading_pairs(answer: Any) -> Sequence[Pair]:
     try:
         rows = answer.get("symbols", ())
         listed = [row for row in rows if row.get("status", "TRADING") != "BREAK"]
-        return [Pair(row["symbol"], row["baseAsset"], row["quoteAsset"]) for row in listed]
+        pairs = [Pair(row["symbol"], row["baseAsset"], row["quoteAsset"]) for row in listed]
     except (AttributeError, KeyError, TypeError) as error:
         raise BadAnswer("the list of symbols is not like the exchange's") from error
+    names = [name for pair in pairs for name in (pair.symbol, pair.base, pair.quote)]
+    if not all(isinstance(name, str) for name in names):
+        raise BadAnswer("the list of symbols holds something else than names")
+    return pairs

@@ -1,6 +1,7 @@
 """A gateway's registry over one stand-in provider, which a test can make misbehave."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -36,7 +37,10 @@ class Market:
 
 @asynccontextmanager
 async def market_over(
-    service: StandInProvider, *, deadline_seconds: float = 2
+    service: StandInProvider,
+    *,
+    deadline_seconds: float = 2,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Market]:
     provider = Provider(
         "market",
@@ -47,7 +51,7 @@ async def market_over(
     async with (
         provider,
         MarketUniverse(provider, retry_seconds=0.02) as universe,
-        Freshness() as freshness,
+        Freshness(monotonic=monotonic) as freshness,
     ):
         sources = MarketSources(provider, universe, freshness)
         registry = Registry(

@@ -62,6 +62,28 @@ def test_a_window_of_time_is_no_interval(question: str) -> None:
     assert intervals(question) == ()
 
 
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [("btc 90m candles", "90m"), ("eth candles every 7 minutes", "7 minutes"),
+     ("10 minute bars", "10 minute"), ("quarterly sol chart", "quarterly"),
+     ("yearly candles", "yearly"), ("1y chart", "1y"), ("a candle per year", "year"),
+     ("btc 4h and 10m candles", "10m")],
+)  # fmt: skip
+def test_an_interval_that_no_candle_has_is_told(question: str, asked: str) -> None:
+    (hint,) = Query.read(question, [IntervalLexicon()]).hints
+    assert hint == f"There are no {asked} candles; the intervals are {', '.join(INTERVALS)}."
+    assert set(intervals(question)) <= {"4h"}
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["the last 90 minutes of candles", "yearly report", "1d chart of 90 days", "24h chart",
+     "chart for the last year", "7d candles", "100 candles", "4 hours"],
+)  # fmt: skip
+def test_other_times_need_no_word(question: str) -> None:
+    assert Query.read(question, [IntervalLexicon()]).hints == ()
+
+
 def test_minutes_and_months_differ_by_the_case_of_one_letter() -> None:
     assert intervals("1m klines") == ("1m",)
     assert intervals("1M klines") == ("1M",)

@@ -28,6 +28,8 @@ from gateway.sources.market.rendering import (
         ("-0.50", "-0.5"),
         ("n/a", "n/a"),
         ("NaN", "NaN"),
+        ("1E+100000000", "1E+100000000"),
+        ("1E-100000000", "1E-100000000"),
     ],
 )
 def test_a_number_keeps_every_digit_and_no_empty_ones(value: object, shown: str) -> None:
@@ -74,8 +76,9 @@ def test_the_largest_rows_come_first() -> None:
 
 
 def test_what_a_template_prints_cannot_speak_in_markup() -> None:
-    assert render("{{ x }}", {"x": "a|b<c>`d`[e](f)\n\x00g"}) == "a/b(c)'d'(e)(f)  g"
+    assert render("{{ x }}", {"x": "a|b<c>`d`[e](f)\n\x00g"}) == "a/b(c)'d'(e)(f) g"
     assert inert(7) == 7
+    assert inert("a\u200b\u202e\U000e0041\u00adb") == "ab"
 
 
 @pytest.mark.parametrize("context", [{}, {"rows": 3}, {"rows": []}])

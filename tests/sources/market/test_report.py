@@ -3,7 +3,7 @@ import pytest
 
 from gateway.errors import Unavailable
 from tests.sources.market.conftest import Market
-from tests.sources.market.test_documents import TICKER
+from tests.sources.market.test_tool_reader import TICKER
 from tests.stand_ins.provider import answers, fails
 
 

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.documents.document import Document
+from gateway.documents.document_id import DocumentId
 from gateway.documents.query import Query
 from gateway.documents.ranking import rank
 from gateway.market.simulated.symbols import SYMBOLS
 from gateway.sources.market.coins import coins
-from gateway.sources.market.documents import MarketListing
 from gateway.sources.market.intervals import IntervalLexicon
 from gateway.sources.market.kind import market_kinds
+from gateway.sources.market.source import MarketSource
 from gateway.sources.market.symbols import SymbolLexicon
 from gateway.sources.market.universe import Pair, Universe
 
@@ -41,7 +43,16 @@ LEXICONS = (
     SymbolLexicon(UNIVERSE, coins(), [word for kind in market_kinds() for word in kind.phrases]),
     IntervalLexicon(),
 )
-LISTINGS = [MarketListing(kind, UNIVERSE) for kind in market_kinds()]
+
+
+class Unread:
+    """Nothing is read here: only what is offered counts."""
+
+    async def read(self, document_id: DocumentId, pair: Pair) -> Document:
+        raise AssertionError(document_id)
+
+
+LISTINGS = [MarketSource(kind, UNIVERSE, Unread()) for kind in market_kinds()]
 
 
 def read(question: str) -> Query:
@@ -184,6 +195,128 @@ def test_words_of_the_market_are_understood_misspelt_bent_and_apart(
     assert found(question)[0] == first
 
 
+@pytest.mark.parametrize(
+    ("question", "unknown"),
+    [("XMR/USDT", "XMR"), ("dai/usdt", "dai"), ("cake/usdc order book", "cake"),
+     ("BTC/BLORP", "BLORP"), ("blorp:eth", "blorp"), ("eth-blor", "blor"), ("xmr btc", "xmr"),
+     ("How much SOL for 1 XMR", "XMR"), ("how many bitcoins is one blorpcoin", "blorpcoin"),
+     ("convert 5 kaspa to bnb", "kaspa"), ("swap blorp for eth", "blorp"), ("kas in eth", "kas"),
+     ("price of monero in bitcoin", "monero"), ("what is 1 sol worth in monero", "monero"),
+     ("blorp/xrp candles", "blorp"), ("how many blorp can i get for 2 eth", "blorp")],
+)  # fmt: skip
+def test_a_coin_against_an_unknown_one_is_never_answered_by_itself(
+    question: str, unknown: str
+) -> None:
+    query = read(question)
+    assert query.values("symbol") == ()
+    assert query.hints[0].startswith(f"No listed coin is named {unknown!r}.")
+
+
+@pytest.mark.parametrize(
+    ("question", "symbol"),
+    [("news in eth", "ETHUSDT"), ("sell pressure in btc-based products", "BTCUSDT"),
+     ("10x leverage in bnb", "BNBUSDT"), ("how much electricity does bitcoin use", "BTCUSDT"),
+     ("BINANCE:BNBUSDT", "BNBUSDT"), ("trades just went through in xrp", "XRPUSDT")],
+)  # fmt: skip
+def test_a_plain_word_beside_a_coin_does_not_hide_it(question: str, symbol: str) -> None:
+    assert symbols(question) == {symbol}
+
+
+@pytest.mark.parametrize(
+    ("question", "symbol", "unknown"),
+    [("btc and blorpcoin price", "BTCUSDT", "blorpcoin"),
+     ("compare ETH with XMR", "ETHUSDT", "XMR"), ("monero/eth and sol price", "SOLUSDT", "monero")],
+)  # fmt: skip
+def test_an_unknown_coin_beside_a_known_one_is_told(
+    question: str, symbol: str, unknown: str
+) -> None:
+    query = read(question)
+    assert query.values("symbol") == (symbol,)
+    assert query.hints == (f"No listed coin is named {unknown!r}.",)
+
+
+@pytest.mark.parametrize(
+    ("question", "unknown"),
+    [("blorpcoin", "blorpcoin"), ("xmr", "xmr"), ("HYPE", "HYPE"), ("BNBXMR", "BNBXMR"),
+     ("luna coin", "luna"), ("silver coin price", "silver"), ("key coin", "key coin"),
+     ("bitcoin gold", "bitcoin gold"), ("ethereum name service", "ethereum name service"),
+     ("tesla", "tesla"), ("tuition", "tuition")],
+)  # fmt: skip
+def test_a_hint_says_the_whole_name_and_suggests_nothing_unlike(
+    question: str, unknown: str
+) -> None:
+    assert found(question) == []
+    assert read(question).hints == (f"No listed coin is named {unknown!r}.",)
+
+
+def test_a_hint_suggests_a_coin_that_is_spelled_alike() -> None:
+    assert read("carnado price").hints[0].endswith("Did you mean ADA?")
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["order flow", "4h candles", "price", "help", "moon coin price", "not a coin",
+     "is now a high volume moment", "cancel my orders", "super coin price"],
+)  # fmt: skip
+def test_a_market_question_without_a_coin_is_told_to_name_one(question: str) -> None:
+    assert found(question) == []
+    assert read(question).hints == ("Name a coin, such as 'bitcoin order flow'.",)
+
+
+@pytest.mark.parametrize(
+    "question", ["what is the weather like", "how are you doing", "tell me a story"]
+)
+def test_a_question_about_something_else_gets_no_hint(question: str) -> None:
+    assert read(question).hints == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "symbol"),
+    [("LINK", "LINKUSDT"), ("ADA?", "ADAUSDT"), ("OP", "OPUSDT"), ("BUY DOT", "DOTUSDT"),
+     ("SELL ATOM", "ATOMUSDT")],
+)  # fmt: skip
+def test_capitals_alone_mean_the_coin(question: str, symbol: str) -> None:
+    assert symbols(question) == {symbol}
+
+
+@pytest.mark.parametrize("question", ["SEND ME THE LINK NOW", "HELP ME", "NOT NOW", "link"])
+def test_a_shouted_sentence_names_no_coin(question: str) -> None:
+    assert symbols(question) == set()
+
+
+@pytest.mark.parametrize(
+    ("question", "coin"),
+    [("link the order book of btc please", {"BTCUSDT"}), ("render the eth spread", {"ETHUSDT"}),
+     ("order flow for btc and also for near", {"BTCUSDT", "NEARUSDT"}),
+     ("candles of eth against atom", {"ETHUSDT", "ATOMUSDT"})],
+)  # fmt: skip
+def test_a_word_like_ticker_yields_to_a_clear_coin(question: str, coin: set[str]) -> None:
+    assert symbols(question) == coin
+
+
+@pytest.mark.parametrize(
+    ("question", "quoted"),
+    [("btc in brl", "BTCBRL"), ("eth in pounds", "ETHGBP"), ("sol in dollars canadian", "SOLCAD"),
+     ("xrp in australian dollars", "XRPAUD"), ("how many satoshis is one doge", "DOGEBTC")],
+)  # fmt: skip
+def test_money_that_no_pair_has_is_told(question: str, quoted: str) -> None:
+    query = read(question)
+    assert query.notes({"symbol": query.values("symbol")[0]}) == [f"{quoted} is not listed"]
+
+
+def test_prices_in_an_unknown_money_are_told_apart_from_coins() -> None:
+    query = read("btc in blorpia")
+    assert query.values("symbol") == ("BTCUSDT",)
+    assert query.hints == ("No prices in 'blorpia' are listed.",)
+
+
+@pytest.mark.parametrize(
+    "question", ["which coin is up the most today", "which coins are up today", "hot coins today"]
+)
+def test_the_largest_coins_come_with_their_prices(question: str) -> None:
+    assert found(question)[0] == "ticker:BTCUSDT"
+
+
 def test_a_question_about_the_whole_market_gets_the_largest_coins() -> None:
     tickers = [f"ticker:{base}USDT" for base in ("BTC", "ETH", "BNB", "SOL", "XRP")]
     assert found("crypto prices")[:5] == tickers
@@ -198,7 +331,8 @@ def test_each_coin_gets_what_its_clause_asks_for() -> None:
 
 WORDS = st.sampled_from(
     "btc eth link near sol usdt euro in and price , candles 4h order book of the $ / NOT tron "
-    "bitcoin cash matic crypto coin \N{ROCKET} \u202e \x00 etherium".split(" ")
+    "bitcoin cash matic crypto coin monero zorg one for how many XMR "
+    "\N{ROCKET} \u202e \x00 etherium".split(" ")
 )
 
 

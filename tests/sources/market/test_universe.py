@@ -1,5 +1,7 @@
 import asyncio
+import contextlib
 
+from gateway.errors import BadAnswer
 from tests.sources.market.conftest import Market, exchange_info, market_over
 from tests.stand_ins.provider import StandInProvider, answers
 
@@ -36,9 +38,12 @@ async def test_a_service_that_lists_no_pairs_leaves_the_usual_ones() -> None:
 
 async def test_a_list_that_makes_no_sense_is_not_taken(market: Market) -> None:
     before = market.universe.current
-    market.service.offer("binance.get_exchange_info", answers({"symbols": [{"sym": 1}]}))
-    assert not await market.universe.refresh()
-    assert market.universe.current is before
+    row = {"symbol": ["x"], "baseAsset": "B", "quoteAsset": None}
+    for rows in ([{"sym": 1}], [row], ["BTCUSDT"], [None], 7, {"a": 1}):
+        market.service.offer("binance.get_exchange_info", answers({"symbols": rows}))
+        with contextlib.suppress(BadAnswer):
+            assert not await market.universe.refresh()
+        assert market.universe.current is before
 
 
 async def test_a_pair_is_split_by_what_is_listed_never_by_its_ending(market: Market) -> None:
@@ -47,3 +52,5 @@ async def test_a_pair_is_split_by_what_is_listed_never_by_its_ending(market: Mar
     assert universe.usual_pair("ETH") == universe.pairs["ETHUSDT"]
     assert universe.usual_pair("DOGE") is None
     assert universe.near("ETHBTCC")[0] == "ETHBTC"
+    assert universe.near("ETH") == universe.near("ethereum") == ["ETHUSDT"]
+    assert universe.near("NOSUCHCOIN") == []

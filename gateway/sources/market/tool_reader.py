@@ -1,123 +1,32 @@
-"""The sources of market documents: one for each declared kind that a tool answers."""
+"""Documents that are the answer of one tool, in the words of the kind's templates."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from string import Formatter
 from typing import Any
 
-from cachetools import LRUCache
-
 from gateway.clock import Clock, now
-from gateway.documents.document import Document, Entry
-from gateway.documents.document_id import DocumentId, IdPattern
-from gateway.documents.query import Query
+from gateway.documents.document import Document
+from gateway.documents.document_id import DocumentId
 from gateway.downstream.provider import Provider
-from gateway.errors import BadAnswer, InvalidRequest, NotFound
-from gateway.sources.market.kind import DEFAULT_INTERVAL, INTERVALS, MarketKind
+from gateway.errors import BadAnswer
+from gateway.sources.market.kind import MarketKind
 from gateway.sources.market.rendering import inert, render, table
-from gateway.sources.market.universe import MarketUniverse, Pair
+from gateway.sources.market.universe import Pair
 
-MAX_PAIRS = 8
 _EVIDENCE = ("method", "window", "sample_size", "coverage")
 _SHORT_EVIDENCE = ("window", "sample_size")
 
 
-class MarketListing:
-    """Offers the documents of one kind for the pairs and intervals that a question names."""
+class ToolReader:
+    """Asks a provider's tool, with the arguments that the kind declares."""
 
-    def __init__(self, kind: MarketKind, universe: MarketUniverse) -> None:
-        self.kind = kind
-        self.universe = universe
-        self._entries: LRUCache[tuple[str, ...], Entry] = LRUCache(4_096)
-
-    def entries(self, query: Query) -> Sequence[Entry]:
-        pairs = self.universe.current.pairs
-        symbols = [symbol for symbol in query.values("symbol")[:MAX_PAIRS] if symbol in pairs]
-        intervals = self._intervals(query)
-        return [self._entry(pairs[symbol], one) for symbol in symbols for one in intervals]
-
-    def _intervals(self, query: Query) -> Sequence[str]:
-        if "interval" not in self.kind.pattern.fields:
-            return ("",)
-        return query.values("interval") or (DEFAULT_INTERVAL,)
-
-    def _entry(self, pair: Pair, interval: str) -> Entry:
-        key = (pair.symbol, pair.base, interval)
-        if key not in self._entries:
-            values = {"symbol": pair.symbol, "base": pair.base, "quote": pair.quote}
-            title = render(self.kind.listed, {**values, "interval": interval})
-            document_id = self.kind.pattern.format(symbol=pair.symbol, interval=interval)
-            self._entries[key] = Entry(
-                document_id,
-                title,
-                self.kind.description,
-                phrases=self.kind.phrases,
-                prior=self.kind.prior,
-                is_live=self.kind.is_live,
-            )
-        return self._entries[key]
-
-    def known_pair(self, document_id: DocumentId) -> Pair:
-        """The pair that an ID names.
-
-        Raises:
-            InvalidRequest: the interval is none.
-            NotFound: the provider lists no such pair; the error suggests others.
-        """
-        interval = document_id.values.get("interval", DEFAULT_INTERVAL)
-        if interval not in INTERVALS:
-            raise InvalidRequest(f"{interval!r} is no interval; use one of {', '.join(INTERVALS)}")
-        symbol = document_id.values["symbol"]
-        universe = self.universe.current
-        if pair := universe.pairs.get(symbol):
-            return pair
-        if not universe.is_verified:
-            return Pair(symbol, symbol, "")
-        successor, note = universe.successor(symbol)
-        near = [successor.symbol] if successor else universe.near(symbol)
-        raise NotFound(
-            f"{document_id.text[:80]!r} does not exist: no pair {symbol[:40]!r} is listed{note}; "
-            "search by the coin's name to find its ID",
-            suggestions=[self._id_like(document_id, one) for one in near],
-        )
-
-    def _id_like(self, document_id: DocumentId, symbol: str) -> str:
-        return self.kind.pattern.format(**{**document_id.values, "symbol": symbol}).text
-
-
-class MarketSource:
-    """Documents of one kind, each the answer of one tool, in the words of the kind's templates."""
-
-    def __init__(
-        self,
-        kind: MarketKind,
-        provider: Provider,
-        universe: MarketUniverse,
-        *,
-        clock: Clock = now,
-    ) -> None:
+    def __init__(self, kind: MarketKind, provider: Provider, *, clock: Clock = now) -> None:
         self._kind = kind
         self._provider = provider
-        self._listing = MarketListing(kind, universe)
         self._clock = clock
 
-    @property
-    def pattern(self) -> IdPattern:
-        return self._kind.pattern
-
-    @property
-    def fresh_seconds(self) -> float:
-        return self._kind.fresh_seconds
-
-    @property
-    def description(self) -> str:
-        return self._kind.description
-
-    def entries(self, query: Query) -> Sequence[Entry]:
-        return self._listing.entries(query)
-
-    async def read(self, document_id: DocumentId) -> Document:
-        pair = self._listing.known_pair(document_id)
+    async def read(self, document_id: DocumentId, pair: Pair) -> Document:
         arguments = _filled(self._kind.arguments, document_id.values)
         answer = await self._provider.invoke(self._kind.tool, arguments)
         return self._document(document_id, pair, answer)
@@ -153,7 +62,11 @@ class MarketSource:
         except BadAnswer:
             if not answer or not isinstance(answer, Mapping | list):
                 raise
-            return f"{document_id.text} as the provider says it", self.description, table(answer)
+            return (
+                f"{document_id.text} as the provider says it",
+                self._kind.description,
+                table(answer),
+            )
 
     def _source(self, answer: Any) -> str:
         if isinstance(answer, Mapping) and answer.get("source"):
