@@ -39,9 +39,21 @@ def test_every_command_explains_itself(command: str) -> None:
     assert len(said.stdout) > 150
 
 
-def test_the_readme_names_only_commands_that_exist() -> None:
+def test_the_pages_name_only_commands_that_exist() -> None:
     from gateway.__main__ import cli
 
     known = {command.callback.__name__ for command in cli.registered_commands if command.callback}
-    named = set(re.findall(r"gateway ([a-z]+)", (ROOT / "README.md").read_text("utf-8")))
-    assert named & known == {"serve", "search", "fetch"}
+    for page in PAGES:
+        named = set(re.findall(r"uv run gateway ([a-z]+)", page.read_text("utf-8")))
+        assert named <= known, page.name
+
+
+def test_every_page_names_the_same_way_to_developer_mode() -> None:
+    home = ROOT / "gateway" / "endpoints" / "templates" / "home.html"
+    way = (
+        "Switch on Developer mode under Settings → Security and login (in older versions: "
+        "Settings → Apps → Advanced settings, or Settings → Connectors → Advanced settings)."
+    )
+    for page in (ROOT / "README.md", ROOT / "docs" / "connect-chatgpt.md", home):
+        words = re.sub(r"\*\*|</?strong>", "", page.read_text("utf-8"))
+        assert way in " ".join(words.split()), page.name

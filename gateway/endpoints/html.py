@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
-from gateway.endpoints.markdown import displayable
+from gateway.text import displayable
 
 _FOLDER = files(__package__) / "templates"
 _STYLE = (_FOLDER / "style.css").read_text("utf-8")

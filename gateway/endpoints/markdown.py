@@ -6,18 +6,9 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markupsafe import Markup
 
-# Control characters but tab and newline, bidi controls and isolates, invisible marks, tags that
-# smuggle text, and half surrogates, which could not even be sent.
-_UNSHOWN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
-    r"\ufeff\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]"
-)
+from gateway.text import displayable
+
 _WEB_LINK = re.compile(r"https?://[^/?#]", re.IGNORECASE)
-
-
-def displayable(text: str) -> str:
-    """The text without characters that hide, reorder or break what a reader sees."""
-    return _UNSHOWN.sub("", text)
 
 
 def rendered(text: str) -> Markup:

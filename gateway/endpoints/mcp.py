@@ -16,7 +16,6 @@ from gateway.endpoints.streamable import StreamableTransport
 from gateway.tools.toolbox import Toolbox
 
 CACHE_SECONDS = 60  # how long a client may keep the list of tools without asking again
-DEADLINE_SECONDS = 30.0
 
 
 class McpDoor:
@@ -33,7 +32,7 @@ class McpDoor:
         name: str = "gateway",
         instructions: str,
         version: str,
-        deadline_seconds: float = DEADLINE_SECONDS,
+        deadline_seconds: float,
     ) -> None:
         self._prefix = prefix
         # The low-level server knows its FastMCP only weakly, so the door has to hold it.

@@ -11,7 +11,9 @@ from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, CallToolRequestParams, PaginatedRequestParams
 
+from gateway import request_id
 from gateway.endpoints.problems import in_our_terms, plain_words
+from gateway.endpoints.request_log import client_family
 from gateway.errors import DeadlineExceeded, GatewayError
 from gateway.tools.tool import Answer, Arguments, Effect, Tool
 from gateway.tools.toolbox import Toolbox
@@ -42,14 +44,17 @@ class McpTools:
             raise MCPError(code=INTERNAL_ERROR, message=said) from error
         return {"tools": listed, **_COMPLETE}
 
-    async def call(self, _: ServerRequestContext[Any], params: CallToolRequestParams) -> Wire:
+    async def call(self, context: ServerRequestContext[Any], params: CallToolRequestParams) -> Wire:
         """A failure of any kind is a result that says so: a model reads it and mends its call."""
         began = time.perf_counter()
-        name, outcome = "unknown", "cancelled"
+        # Over SSE this runs in the task of the stream, whose own ID is that of the GET.
+        headers = getattr(context.request, "headers", {})
+        request = request_id.begin(headers.get(request_id.HEADER))
+        name, outcome, size = "unknown", "cancelled", 0
         try:
             name = (await self._toolbox.tool(params.name)).name
             result = answered(await self._answer(name, params.arguments or {}))
-            outcome = "ok"
+            outcome, size = "ok", len(result["content"][0]["text"])
             return result
         except Exception as error:
             said = in_our_terms(error)
@@ -57,7 +62,15 @@ class McpTools:
             return failed(said)
         finally:
             milliseconds = (time.perf_counter() - began) * 1000
-            logger.info("tool=%s outcome=%s milliseconds=%.1f", name, outcome, milliseconds)
+            logger.info(
+                "tool=%s outcome=%s milliseconds=%.1f characters=%d client=%s request_id=%s",
+                name,
+                outcome,
+                milliseconds,
+                size,
+                client_family(headers),
+                request,
+            )
 
     async def _answer(self, name: str, arguments: Arguments) -> Answer:
         try:

@@ -1,22 +1,43 @@
-"""Refuses requests that a browser was tricked into sending (DNS rebinding, foreign pages)."""
+"""Decides which pages may call from a browser (CORS), and refuses what others were tricked into."""
 
+import re
 from collections.abc import Collection
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.loopback import is_this_machine
+
+PREFLIGHT_SECONDS = 600  # how long a browser may call on without asking again
+_METHODS = "GET, POST, DELETE, OPTIONS"
+_HEADERS = (
+    "content-type",
+    "accept",
+    "authorization",
+    "mcp-protocol-version",
+    "mcp-method",
+    "mcp-name",
+    "mcp-session-id",
+    "last-event-id",
+)
+# The tools name these, so they are not known here.
+_PARAMETER_HEADER = re.compile(r"mcp-param-[\w.-]+", re.ASCII)
+_READABLE_HEADERS = "mcp-session-id, mcp-protocol-version, retry-after"
 
 
 class OriginGuard:
-    """ASGI middleware: a wrong Host is answered 421, a wrong Origin 403.
+    """ASGI middleware: a wrong Host is answered 421, a wrong Origin 403, a preflight here.
 
     `allowed_hosts` are names such as `gateway.example.com`, which any port fits, or
     `gateway.example.com:8443`, which only that port fits. `allowed_origins` are whole, such as
     `https://chatgpt.com`. `*` allows all. This machine itself (`localhost`, `127.0.0.1`, `[::1]`)
     and pages of the host that was asked are always right, and so is a request without
     Origin: only browsers send one.
+
+    Pages of a right Origin may also read every answer, errors and streams included. They may not
+    send cookies: nothing here knows any.
     """
 
     def __init__(
@@ -35,28 +56,64 @@ class OriginGuard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        host, origin = headers.get("host", "").lower(), headers.get("origin", "").lower()
+        host, origin = headers.get("host", "").lower(), headers.get("origin", "")
         if not self._is_host_allowed(host):
             await _refusal(421, f"this gateway does not answer for the host {host!r}")(
                 scope, receive, send
             )
             return
-        if origin and not self._is_origin_allowed(origin, host):
+        if not origin:
+            await self._app(scope, receive, send)
+            return
+        if not self._is_origin_allowed(origin.lower(), host):
             await _refusal(403, f"pages of {origin!r} may not call this gateway")(
                 scope, receive, send
             )
             return
-        await self._app(scope, receive, send)
+        answering = _permission(headers) if _is_preflight(scope, headers) else self._app
+        await answering(scope, receive, _readable_by(origin, send))
 
     def _is_host_allowed(self, host: str) -> bool:
         name = _name(host)
-        return not self._hosts.isdisjoint({"*", host, name}) or _is_this_machine(name)
+        return not self._hosts.isdisjoint({"*", host, name}) or is_this_machine(name)
 
     def _is_origin_allowed(self, origin: str, host: str) -> bool:
         if not self._origins.isdisjoint({"*", origin}):
             return True
         authority = origin.partition("://")[2]
-        return authority == host or _is_this_machine(_name(authority))
+        return authority == host or is_this_machine(_name(authority))
+
+
+def _is_preflight(scope: Scope, headers: Headers) -> bool:
+    return scope["method"] == "OPTIONS" and "access-control-request-method" in headers
+
+
+def _permission(headers: Headers) -> Response:
+    """What a browser asks for before it lets a page send more than a form could."""
+    asked = headers.get("access-control-request-headers", "").lower().split(",")
+    parameters = filter(_PARAMETER_HEADER.fullmatch, map(str.strip, asked))
+    return Response(
+        status_code=204,
+        headers={
+            "access-control-allow-methods": _METHODS,
+            "access-control-allow-headers": ", ".join((*_HEADERS, *parameters)),
+            "access-control-max-age": str(PREFLIGHT_SECONDS),
+            "vary": "Access-Control-Request-Headers",
+        },
+    )
+
+
+def _readable_by(origin: str, send: Send) -> Send:
+    async def send_readable(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(raw=list(message.get("headers", ())))
+            headers["access-control-allow-origin"] = origin
+            headers["access-control-expose-headers"] = _READABLE_HEADERS
+            headers.add_vary_header("Origin")
+            message = {**message, "headers": headers.raw}
+        await send(message)
+
+    return send_readable
 
 
 def _name(authority: str) -> str:
@@ -65,15 +122,6 @@ def _name(authority: str) -> str:
         return urlsplit(f"//{authority}").hostname or ""
     except ValueError:
         return ""
-
-
-def _is_this_machine(name: str) -> bool:
-    if name == "localhost":
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _refusal(status: int, sentence: str) -> JSONResponse:

@@ -9,6 +9,7 @@ from jsonschema import validate
 
 from tests.stand_ins.gateway_process import GatewayProcess
 from tests.stand_ins.mcp_clients import over_sse, refused, said
+from tests.stand_ins.tool_definitions import released
 
 MARKET_TOOLS = 14
 QUERIES = (
@@ -69,6 +70,16 @@ def test_the_list_of_tools_is_the_same_to_the_byte(gateway: GatewayProcess) -> N
     url = f"{gateway.base_url}/mcp"
     assert rpc(url, "tools/list") == rpc(url, "tools/list")
     assert list(listed(url)) == list(listed(url))
+
+
+def test_the_tools_are_those_that_were_released(gateway: GatewayProcess) -> None:
+    """Clients keep the list that they once read: a change here must be meant, and released.
+
+    `python -m tests.golden.write_tools` writes the file anew.
+    """
+    now = rpc(f"{gateway.base_url}/mcp", "tools/list")["tools"]
+    assert now == released(), "run: python -m tests.golden.write_tools"
+    assert f"tools of=market shown={MARKET_TOOLS} sha256=" in gateway.log()
 
 
 async def test_answers_fit_the_schemas_that_are_advertised(gateway: GatewayProcess) -> None:

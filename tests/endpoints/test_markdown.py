@@ -1,6 +1,7 @@
 import pytest
 
-from gateway.endpoints.markdown import displayable, rendered
+from gateway.endpoints.markdown import rendered
+from gateway.text import displayable
 
 
 @pytest.mark.parametrize(

@@ -201,10 +201,11 @@ async def test_the_log_tells_of_a_call_but_never_what_was_asked(
         await client.post("/mcp", json=call("search", query="my-private-question"))
         await client.post("/mcp", json=call("my-private-tool", query="x"))
     lines = [record.getMessage() for record in caplog.records if "outcome=" in record.getMessage()]
-    assert [line.rpartition(" ")[0] for line in lines] == [
+    assert [line.partition(" milliseconds=")[0] for line in lines] == [
         "tool=search outcome=ok",
         "tool=unknown outcome=not_found",
     ]
+    assert all(" client=python-httpx request_id=" in line for line in lines)
     assert "my-private" not in caplog.text
 
 

@@ -1,7 +1,7 @@
 import httpx
 import pytest
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.endpoints.origin import OriginGuard
 
@@ -86,3 +86,108 @@ async def test_a_refusal_says_which_setting_would_allow_it() -> None:
     assert "allowed_hosts" in wrong_host.json()["error"]
     assert "'http://x.y'" in wrong_origin.json()["error"]
     assert "allowed_origins" in wrong_origin.json()["error"]
+
+
+PREFLIGHT = {
+    "host": "gateway.example.com",
+    "origin": "https://ChatGPT.com",
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "content-type, MCP-Param-Coin,x-other, mcp-param-b c",
+}
+
+
+def guard_of(app: ASGIApp) -> OriginGuard:
+    return OriginGuard(
+        app, allowed_hosts=["gateway.example.com"], allowed_origins=["https://chatgpt.com"]
+    )
+
+
+async def answer_of(app: ASGIApp, method: str, **headers: str) -> httpx.Response:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(guard_of(app)), base_url="http://gateway.example.com"
+    ) as client:
+        return await client.request(method, "/mcp", headers=headers)
+
+
+async def test_an_allowed_page_is_told_what_it_may_send() -> None:
+    answer = await answer_of(welcome, "OPTIONS", **PREFLIGHT)
+    assert (answer.status_code, answer.content) == (204, b"")
+    # As it was sent: a browser compares the two letter by letter.
+    assert answer.headers["access-control-allow-origin"] == "https://ChatGPT.com"
+    assert answer.headers["access-control-allow-methods"] == "GET, POST, DELETE, OPTIONS"
+    assert answer.headers["access-control-allow-headers"].split(", ") == [
+        "content-type",
+        "accept",
+        "authorization",
+        "mcp-protocol-version",
+        "mcp-method",
+        "mcp-name",
+        "mcp-session-id",
+        "last-event-id",
+        "mcp-param-coin",
+    ]
+    assert int(answer.headers["access-control-max-age"]) > 0
+    assert answer.headers["vary"] == "Access-Control-Request-Headers, Origin"
+    assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"origin": "https://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"host": "evil.example"}, 421),
+    ],
+)
+async def test_a_foreign_preflight_is_permitted_nothing(
+    changed: dict[str, str], expected: int
+) -> None:
+    answer = await answer_of(welcome, "OPTIONS", **(PREFLIGHT | changed))
+    assert answer.status_code == expected
+    assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+async def test_options_that_is_no_preflight_reaches_the_app() -> None:
+    assert (await answer_of(welcome, "OPTIONS", origin="https://chatgpt.com")).text == "welcome"
+
+
+async def test_an_allowed_page_may_read_answers_and_errors() -> None:
+    async def away(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {"vary": "Accept", "retry-after": "7", "access-control-allow-origin": "*"}
+        await PlainTextResponse("away", 503, headers)(scope, receive, send)
+
+    answer = await answer_of(away, "POST", origin="https://chatgpt.com")
+    assert (answer.status_code, answer.text) == (503, "away")
+    assert answer.headers.get_list("access-control-allow-origin") == ["https://chatgpt.com"]
+    readable = answer.headers["access-control-expose-headers"].split(", ")
+    assert readable == ["mcp-session-id", "mcp-protocol-version", "retry-after"]
+    assert answer.headers["vary"] == "Accept, Origin"
+
+
+async def test_an_allowed_page_may_read_a_stream_while_it_runs() -> None:
+    events = iter([{"type": "http.response.start", "status": 200}, {"body": b"a"}, {"body": b"b"}])
+    passed: list[Message] = []
+
+    async def stream(_: Scope, __: Receive, send: Send) -> None:
+        for event in events:
+            await send({"type": "http.response.body", "more_body": True} | event)
+            # Each is passed on before the next is made.
+            assert passed[-1].get("body") == event.get("body")
+
+    async def collect(message: Message) -> None:
+        passed.append(message)
+
+    async def silence() -> Message:
+        raise AssertionError("nothing is read")
+
+    sent = [(b"host", b"localhost"), (b"origin", b"http://localhost:6274")]
+    scope = {"type": "http", "method": "GET", "path": "/sse/", "headers": sent}
+    await guard_of(stream)(scope, silence, collect)
+    assert (b"access-control-allow-origin", b"http://localhost:6274") in passed[0]["headers"]
+    assert [message.get("body") for message in passed] == [None, b"a", b"b"]
+
+
+async def test_who_sends_no_origin_gets_the_answer_untouched() -> None:
+    bare = await answer_of(welcome, "GET")
+    assert bare.text == "welcome"
+    assert set(bare.headers) == {"content-length", "content-type"}

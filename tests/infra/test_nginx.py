@@ -320,3 +320,29 @@ def _logs_in(folder: Path) -> str:
 
 def _request(id_: int, method: str, **params: object) -> dict[str, object]:
     return {"jsonrpc": "2.0", "id": id_, "method": method, "params": params}
+
+
+async def test_a_flood_of_posts_is_refused_but_reading_is_not(tmp_path: Path) -> None:
+    # Nobody is behind it, so that the flood is as fast as nginx: 503 is what it let pass.
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    with running_nginx(tmp_path, upstream_url=nowhere, https_port=free_port()) as nginx:
+        assert await _flood(nginx, "GET") == {"503": 1500}
+        posted = await _flood(nginx, "POST")
+    assert posted["503"] >= 500
+    assert posted["429"] > 0
+    assert posted.total() == 1500
+
+
+async def _flood(nginx: NginxProcess, method: str) -> Counter[str]:
+    """The statuses that 1500 requests were answered with; all say when to come back."""
+    flood = await asyncio.create_subprocess_exec(
+        need("curl"), "--http2", "--parallel", "--silent", "--cacert", str(nginx.ca_file),
+        "--request", method, "--output", "/dev/null",
+        "--write-out", "%{http_code} %header{retry-after}\n", f"{nginx.base_url}/mcp?[1-1500]",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    async with asyncio.timeout(30):
+        said, _ = await flood.communicate()
+    answers = [line.split() for line in said.decode().splitlines()]
+    assert all(seconds == "5" for _, seconds in answers)
+    return Counter(status for status, _ in answers)
