@@ -9,10 +9,11 @@ import sys
 from collections.abc import Callable
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from gateway.app import opened, served
 from gateway.config import Config
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, GatewayError
 
 SHUTDOWN_SECONDS = 5
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -32,22 +33,45 @@ async def _serve(config: Config, on_ready: Callable[[], None]) -> None:
     assert opening is not None
     # Told to stop before there is a server, it stops opening.
     _on_stop(opening.cancel)
-    async with opened(config) as gateway, served(config, gateway) as app:
-        settings = uvicorn.Config(
-            app,
-            host=config.host,
-            port=config.port,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            # nginx on this machine says which scheme and client it serves.
-            forwarded_allow_ips="127.0.0.1",
-        )
-        # uvicorn listens itself while it serves, and raises the signal again when it has
-        # stopped; then it must not keep the gateway from being closed.
-        _on_stop(lambda: None)
-        await _Server(settings, on_ready).serve()
+    with _bound(config.host, config.port) as listener:
+        async with opened(config) as gateway, served(config, gateway) as app:
+            await _serve_app(app, listener, on_ready)
+
+
+async def _serve_app(app: ASGIApp, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    settings = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        # nginx on this machine says which scheme and client it serves.
+        forwarded_allow_ips="127.0.0.1",
+    )
+    # uvicorn listens itself while it serves, and raises the signal again when it has stopped;
+    # then it must not keep the gateway from being closed.
+    _on_stop(lambda: None)
+    await _Server(settings, on_ready).serve(sockets=[listener])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """The port, taken before anything is opened, but not yet answering.
+
+    Raises:
+        GatewayError: it cannot be had.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Without it small answers wait 40 ms for an acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise GatewayError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port"
+        ) from error
+    return listener
 
 
 def _on_stop(act: Callable[[], object]) -> None:
