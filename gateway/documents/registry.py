@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
+from cachetools import LRUCache
 from rapidfuzz import process
 
 from gateway.documents.document import Document, Entry
@@ -21,6 +22,11 @@ from gateway.text import shown
 logger = logging.getLogger(__name__)
 
 SNIPPET_CHARACTERS = 200
+# Many ask the same: reading and ranking a question is half the cost of a search.
+MAX_REMEMBERED = 1_024
+MAX_REMEMBERED_CHARACTERS = 200
+
+_Remembered = tuple[tuple[object, ...], tuple[Query, list[Entry]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,7 @@ class Registry:
         self._documents_url = f"{public_url.rstrip('/')}/data/"
         self.lexicons = lexicons
         self._settings = settings or SearchSettings()
+        self._remembered: LRUCache[str, _Remembered] = LRUCache(MAX_REMEMBERED)
 
     @property
     def sources(self) -> Sequence[DocumentSource]:
@@ -89,9 +96,7 @@ class Registry:
 
     async def search(self, text: str) -> SearchAnswer:
         """What answers a question in plain words; nothing found is an empty answer."""
-        query = Query.read(text, self.lexicons)
-        offered = await self._offers(query)
-        ranked = rank(offered, query, limit=self._settings.limit)
+        query, ranked = await self._understood(text)
         live = await self._live_documents(ranked)
         notes = [", ".join(query.notes(entry.id.values)) for entry in ranked]
         results = tuple(
@@ -136,6 +141,19 @@ class Registry:
             f"no kind of document is named {kind!r}; there are: {', '.join(templates)}",
             suggestions=[self._sources[match[0]].pattern.template for match in near],
         )
+
+    async def _understood(self, text: str) -> tuple[Query, list[Entry]]:
+        """The question as it is read, and what answers it: remembered while no source changed."""
+        revisions = tuple(source.revision for source in self._sources.values())
+        remembered = self._remembered.get(text)
+        if remembered and remembered[0] == revisions:
+            return remembered[1]
+        query = Query.read(text, self.lexicons)
+        offered = await self._offers(query)
+        understood = query, rank(offered, query, limit=self._settings.limit)
+        if None not in revisions and len(text) <= MAX_REMEMBERED_CHARACTERS:
+            self._remembered[text] = (revisions, understood)
+        return understood
 
     async def _offers(self, query: Query) -> list[Entry]:
         """What all sources offer: from memory at once, the others side by side."""

@@ -28,6 +28,11 @@ class DocumentSource(Protocol):
         """One sentence on what a document of this kind says."""
         ...
 
+    @property
+    def revision(self) -> object | None:
+        """Another object whenever it may offer something else; None, when that is any time."""
+        ...
+
     def entries(self, query: Query) -> Sequence[Entry] | Awaitable[Sequence[Entry]]:
         """What answers the question: at once from memory, or later from elsewhere."""
         ...

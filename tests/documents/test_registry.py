@@ -122,3 +122,27 @@ async def test_two_sources_of_one_kind_are_refused() -> None:
     async with Freshness() as freshness:
         with pytest.raises(ValueError, match="same kind"):
             Registry([Notes(), Notes()], freshness, public_url=PUBLIC_URL)
+
+
+async def test_a_question_is_read_again_only_when_a_source_offers_something_else() -> None:
+    notes = Notes("milk")
+    async with registry_of(notes) as registry:
+        notes.revision = "first"
+        once, again = (
+            await registry.search("milk and bread"),
+            await registry.search("milk and bread"),
+        )
+        assert [result.id for result in once.results] == [result.id for result in again.results]
+        assert notes.asked == 1
+        notes.names.append("bread")
+        notes.revision = "second"
+        assert len((await registry.search("milk and bread")).results) == 2
+        assert notes.asked == 2
+
+
+async def test_a_source_that_may_change_at_any_time_is_asked_each_time() -> None:
+    notes = Notes("milk")
+    async with registry_of(notes) as registry:
+        await registry.search("milk")
+        await registry.search("milk")
+    assert notes.asked == 2

@@ -19,6 +19,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from itertools import count as counting
 from itertools import cycle
 from pathlib import Path
 
@@ -149,6 +150,13 @@ def searching(session: SseSession, first: int) -> Call:
     return lambda: session.call("search", {"query": next(questions)})
 
 
+def never_twice(session: SseSession, first: int) -> Call:
+    """The same questions, each time with another number in them, so that none recurs."""
+    numbers = counting(first * 1_000_000)
+    questions = cycle(QUESTIONS)
+    return lambda: session.call("search", {"query": f"{next(questions)} {next(numbers)}"})
+
+
 def fetching(session: SseSession, first: int) -> Call:
     documents = cycle(DOCUMENTS[first % len(DOCUMENTS) :] + DOCUMENTS[: first % len(DOCUMENTS)])
     return lambda: session.call("fetch", {"id": next(documents)})
@@ -198,7 +206,8 @@ def _contestants() -> list[tuple[str, Callable[[], object], Callable[..., Awaita
     return [
         ("bare FastMCP, one trivial tool", lambda: server(peers, "fastmcp"),
          lambda t, n, s: over_sse(t, n, searching, s)),
-        ("gateway search", gateway, lambda t, n, s: over_sse(t, n, searching, s)),
+        ("gateway search, questions recur", gateway, lambda t, n, s: over_sse(t, n, searching, s)),
+        ("gateway search, none recurs", gateway, lambda t, n, s: over_sse(t, n, never_twice, s)),
         ("gateway fetch", gateway, lambda t, n, s: over_sse(t, n, fetching, s)),
         ("bare Starlette, JSON over HTTP", lambda: server(peers, "starlette"), over_http),
     ]  # fmt: skip

@@ -21,12 +21,15 @@ class Notes:
         self.pattern = IdPattern(f"{kind}:{{name}}", {"name": str.lower})
         self.fresh_seconds = fresh_seconds
         self.names = list(names)
+        self.revision: object | None = None
+        self.asked = 0
         self.reads = 0
         self.may_read = asyncio.Event()
         self.may_read.set()
         self.failure: GatewayError | None = None
 
     def entries(self, query: Query) -> Sequence[Entry] | Awaitable[Sequence[Entry]]:
+        self.asked += 1
         words = {word.text for word in query.words}
         return [self._entry(name) for name in self.names if name in words]
 

@@ -46,6 +46,7 @@ class Quotes:
         default_factory=lambda: IdPattern("ticker:{symbol}", {"symbol": str.upper})
     )
     fresh_seconds: float = 0
+    revision: object | None = None
     description: str = "Last price, change, range and volume of the last 24 hours."
     text: str = TICKER
     title: str = "{symbol} {price} USDT (+1.24 % in 24 h), 12:03Z"
@@ -91,6 +92,7 @@ class Candles:
 
     pattern = IdPattern("klines:{symbol}:{interval}", {"symbol": str.upper})
     fresh_seconds = 0.0
+    revision = None
     description = "Candles of one interval."
 
     def entries(self, _: Query) -> Sequence[Entry]:

@@ -11,7 +11,7 @@ from gateway.documents.query import Query
 from gateway.errors import InvalidRequest, NotFound
 from gateway.sources.market.kind import DEFAULT_INTERVAL, INTERVALS, MarketKind
 from gateway.sources.market.rendering import render
-from gateway.sources.market.universe import MarketUniverse, Pair
+from gateway.sources.market.universe import MarketUniverse, Pair, Universe
 from gateway.text import shown
 
 MAX_PAIRS = 8
@@ -43,6 +43,10 @@ class MarketSource:
     @property
     def description(self) -> str:
         return self._kind.description
+
+    @property
+    def revision(self) -> Universe:
+        return self._universe.current
 
     def entries(self, query: Query) -> Sequence[Entry]:
         pairs = self._universe.current.pairs

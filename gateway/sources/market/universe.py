@@ -31,7 +31,7 @@ class Pair:
     quote: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Universe:
     """All pairs. `is_verified` when a provider listed them, else they are the seed's guess."""
 
