@@ -144,7 +144,10 @@ def _log(name: str, request: Any, *, status: grpc.StatusCode, seconds: float) ->
     """One line per call; never an argument, a URI or a name that the caller made up."""
     told = str(getattr(request, "correlation_id", ""))[:64]
     correlation_id = told if told.isascii() and told.isprintable() else "?"
-    logger.info(
+    # Whoever watches asks for the capabilities every few seconds.
+    is_probe = name == "ListCapabilities" and status is grpc.StatusCode.OK
+    logger.log(
+        logging.DEBUG if is_probe else logging.INFO,
         "rpc=%s status=%s milliseconds=%.1f correlation_id=%s",
         name,
         status.name,
