@@ -26,6 +26,8 @@ SNIPPET_CHARACTERS = 200
 MAX_REMEMBERED = 1_024
 MAX_REMEMBERED_CHARACTERS = 200
 
+# None from a source that failed, or was too slow.
+Offer = Sequence[Entry] | None
 _Remembered = tuple[tuple[object, ...], tuple[Query, list[Entry]]]
 
 
@@ -149,45 +151,42 @@ class Registry:
         if remembered and remembered[0] == revisions:
             return remembered[1]
         query = Query.read(text, self.lexicons)
-        offered = await self._offers(query)
+        offers = await self._offers(query)
+        offered = [entry for offer in offers for entry in offer or ()]
         understood = query, rank(offered, query, limit=self._settings.limit)
-        if None not in revisions and len(text) <= MAX_REMEMBERED_CHARACTERS:
+        # What a source could not offer this time, it may offer the next.
+        is_whole = None not in revisions and None not in offers
+        if is_whole and len(text) <= MAX_REMEMBERED_CHARACTERS:
             self._remembered[text] = (revisions, understood)
         return understood
 
-    async def _offers(self, query: Query) -> list[Entry]:
+    async def _offers(self, query: Query) -> list[Offer]:
         """What all sources offer: from memory at once, the others side by side."""
-        offered: list[Entry] = []
+        offers: list[Offer] = []
         later = []
         for source in self._sources.values():
             offer = self._ask(source, query)
             if isinstance(offer, Awaitable):
                 later.append(self._wait(source, offer))
             else:
-                offered.extend(offer)
-        for waited in await asyncio.gather(*later):
-            offered.extend(waited)
-        return offered
+                offers.append(offer)
+        return [*offers, *await asyncio.gather(*later)]
 
-    def _ask(
-        self, source: DocumentSource, query: Query
-    ) -> Sequence[Entry] | Awaitable[Sequence[Entry]]:
+    def _ask(self, source: DocumentSource, query: Query) -> Offer | Awaitable[Sequence[Entry]]:
         """One broken source costs its own entries, never the whole search."""
         try:
             return source.entries(query)
         except Exception:
             logger.exception("source %s offered nothing", source.pattern.kind)
-            return ()
+            return None
 
-    async def _wait(
-        self, source: DocumentSource, offer: Awaitable[Sequence[Entry]]
-    ) -> Sequence[Entry]:
+    async def _wait(self, source: DocumentSource, offer: Awaitable[Sequence[Entry]]) -> Offer:
         try:
             async with asyncio.timeout(self._settings.deadline_seconds):
                 return await offer
         except Exception:
             logger.exception("source %s offered nothing", source.pattern.kind)
-            return ()
+            return None
 
     async def _live_documents(self, ranked: Iterable[Entry]) -> dict[DocumentId, Document]:
         """Those in memory and young, and the first live ones where they arrive in time."""

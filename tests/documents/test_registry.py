@@ -146,3 +146,13 @@ async def test_a_source_that_may_change_at_any_time_is_asked_each_time() -> None
         await registry.search("milk")
         await registry.search("milk")
     assert notes.asked == 2
+
+
+async def test_what_a_source_failed_to_offer_is_not_remembered() -> None:
+    broken = BrokenNotes("milk", kind="wet")
+    notes = Notes("milk")
+    broken.revision = notes.revision = "first"
+    async with registry_of(broken, notes) as registry:
+        await registry.search("milk")
+        await registry.search("milk")
+    assert notes.asked == 2
