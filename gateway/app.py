@@ -18,6 +18,7 @@ from gateway.documents.registry import Registry
 from gateway.downstream.provider import Provider
 from gateway.downstream.status import Status
 from gateway.market.program import MarketProgram
+from gateway.market.settings import WRITE_SECONDS
 from gateway.sources.market.sources import MarketSources
 from gateway.sources.market.universe import MarketUniverse
 from gateway.tools.downstream import ServiceTools
@@ -117,7 +118,8 @@ async def _services(config: Config, stack: AsyncExitStack) -> Sequence[_Service]
     if not config.services:
         settings = config.market.settings(host="127.0.0.1", port=0)
         program = await stack.enter_async_context(MarketProgram(settings))
-        provider = await stack.enter_async_context(Provider("market", program.address))
+        provider = Provider("market", program.address, write_deadline_seconds=WRITE_SECONDS)
+        await stack.enter_async_context(provider)
         return [_Service(provider, ServiceTools(provider, config.market.exposure))]
     services = []
     for service in config.services:

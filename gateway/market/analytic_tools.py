@@ -1,7 +1,8 @@
 """The tools that compute: each reads what it needs side by side, for any symbol, when asked."""
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -13,9 +14,11 @@ from gateway.market.analytics.liquidity_vacuums import liquidity_vacuums
 from gateway.market.analytics.microstructure import WINDOW_SECONDS as HEALTH_SECONDS
 from gateway.market.analytics.microstructure import microstructure_health
 from gateway.market.analytics.order_flow import order_flow
+from gateway.market.analytics.readings import Candle
 from gateway.market.analytics.volume_profile import volume_profile
 from gateway.market.market_tool import SYMBOL, Access, Arguments, MarketTool, input_schema
-from gateway.market.venue import Json, Venue
+from gateway.market.symbols import Listing
+from gateway.market.venue import Json, Snapshot, Tape, Venue
 
 # Enough to reach 1 % from mid where the market is liquid, at a tenth of the weight of 5,000.
 LEVELS = 500
@@ -79,11 +82,7 @@ async def traded_prices(venue: Venue, arguments: Arguments) -> Json:
 async def anomalies(venue: Venue, arguments: Arguments) -> Json:
     listing = await venue.symbols.find(arguments["symbol"])
     as_of = venue.now()
-    snapshot, tape, candles = await asyncio.gather(
-        venue.snapshot(listing, LEVELS),
-        venue.tape(listing, since=as_of - timedelta(seconds=ANOMALY_SECONDS)),
-        venue.candles(listing, hours=HISTORY_HOURS, as_of=as_of),
-    )
+    snapshot, tape, candles = await _lately(venue, listing, seconds=ANOMALY_SECONDS, as_of=as_of)
     answer = market_anomalies(listing.symbol, snapshot.book, tape.trades, candles, as_of=as_of)
     return venue.labelled(answer)
 
@@ -91,12 +90,19 @@ async def anomalies(venue: Venue, arguments: Arguments) -> Json:
 async def microstructure(venue: Venue, arguments: Arguments) -> Json:
     listing = await venue.symbols.find(arguments["symbol"])
     as_of = venue.now()
-    snapshot, tape, candles = await asyncio.gather(
+    snapshot, tape, candles = await _lately(venue, listing, seconds=HEALTH_SECONDS, as_of=as_of)
+    return venue.labelled(microstructure_health(snapshot.book, tape.trades, candles, as_of=as_of))
+
+
+async def _lately(
+    venue: Venue, listing: Listing, *, seconds: int, as_of: datetime
+) -> tuple[Snapshot, Tape, Sequence[Candle]]:
+    """The book, the trades of the last seconds and the candles of the last hours, side by side."""
+    return await asyncio.gather(
         venue.snapshot(listing, LEVELS),
-        venue.tape(listing, since=as_of - timedelta(seconds=HEALTH_SECONDS)),
+        venue.tape(listing, since=as_of - timedelta(seconds=seconds)),
         venue.candles(listing, hours=HISTORY_HOURS, as_of=as_of),
     )
-    return venue.labelled(microstructure_health(snapshot.book, tape.trades, candles, as_of=as_of))
 
 
 async def vacuums(venue: Venue, arguments: Arguments) -> Json:
