@@ -3,12 +3,17 @@
     GatewayError              internal             500
     ├── ConfigurationError    configuration        500  stops the start
     ├── InvalidRequest        invalid_request      400
+    │   ├── ContextTooLong    context_length_exceeded
+    │   └── ContentRefused    content_filter       by a provider's own rules
+    ├── PaymentRequired       payment_required     402  a provider has no balance of ours left
     ├── PermissionDenied      permission_denied    403
     │   └── Unauthenticated   unauthenticated      401
     ├── NotFound              not_found            404  may carry suggestions
     ├── Refused               failed_precondition  409
     ├── RateLimited           rate_limited         429  says when to come back
+    │   └── LimitExceeded     limit_exceeded       429  one of our own limits, until it resets
     ├── BadAnswer             bad_answer           502  a service answered nonsense
+    │   └── KeyRefused        provider_key_refused 502  a provider does not take our key
     ├── OutcomeUnknown        outcome_unknown      502  a write may have happened; look it up
     ├── Unavailable           unavailable          503  says when to come back
     └── DeadlineExceeded      deadline_exceeded    504
@@ -32,6 +37,19 @@ class ConfigurationError(GatewayError):
 class InvalidRequest(GatewayError):
     code = "invalid_request"
     status = 400
+
+
+class ContextTooLong(InvalidRequest):
+    code = "context_length_exceeded"
+
+
+class ContentRefused(InvalidRequest):
+    code = "content_filter"
+
+
+class PaymentRequired(GatewayError):
+    code = "payment_required"
+    status = 402
 
 
 class PermissionDenied(GatewayError):
@@ -67,9 +85,23 @@ class RateLimited(GatewayError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class LimitExceeded(RateLimited):
+    """`limit` is its name; `retry_after_seconds` is the time until it resets."""
+
+    code = "limit_exceeded"
+
+    def __init__(self, message: str, *, limit: str, retry_after_seconds: float) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+        self.limit = limit
+
+
 class BadAnswer(GatewayError):
     code = "bad_answer"
     status = 502
+
+
+class KeyRefused(BadAnswer):
+    code = "provider_key_refused"
 
 
 class OutcomeUnknown(GatewayError):
