@@ -20,7 +20,7 @@ FLOORS = (
     ("storage",),
     ("market", "demo_llm", "client"),
     ("protobuf",),
-    ("caller", "errors", "clock", "loopback", "request_id", "text", "version"),
+    ("caller", "keys", "errors", "clock", "loopback", "request_id", "text", "version"),
 )
 HEIGHT = {room: len(FLOORS) - floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # The bundled provider is a program of its own: it may use the cellar, and only these may use it.

@@ -1,0 +1,149 @@
+"""The tables, alike on SQLite and PostgreSQL; whoever changes one adds a migration.
+
+Times are whole microseconds since 1970 in UTC, because SQLite has no type for them; money is
+whole micro-dollars.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+# SQLite gives out rising numbers by itself only for a key of the type INTEGER.
+_RisingNumber = BigInteger().with_variant(Integer(), "sqlite")
+
+tables = MetaData()
+
+# One line for each call that ended, in the window in which it began. Lines are never changed, but
+# for one: a call that was written off as lost, and ends after all.
+usage = Table(
+    "usage",
+    tables,
+    Column("id", _RisingNumber, primary_key=True, autoincrement=True),
+    Column("reservation_id", Text, nullable=False, unique=True),
+    Column("time", BigInteger, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("tier", Text, nullable=False),
+    Column("request_type", Text, nullable=False),
+    Column("task", Text),
+    Column("complexity", Double),
+    Column("context", Text),
+    Column("route_id", Text),
+    Column("reason", Text),
+    Column("requests", BigInteger, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("cache_write_tokens", BigInteger, nullable=False),
+    Column("reasoning_tokens", BigInteger, nullable=False),
+    Column("billed_microusd", BigInteger),
+    Column("list_microusd", BigInteger),
+    Column("charged_microusd", BigInteger),
+    Column("cost_source", Text, nullable=False),
+    Column("first_token_ms", Double),
+    Column("total_ms", Double),
+    Column("tool_calls", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Index("usage_by_time", "time"),
+)
+
+# Calls that run: what they hold of which limits, and until when their process vouches for them.
+reservations = Table(
+    "reservations",
+    tables,
+    Column("id", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("lease_until", BigInteger, nullable=False),
+    Column("call", Text, nullable=False),
+    Column("worst", Text, nullable=False),
+    Column("holds", Text, nullable=False),
+    Index("reservations_by_lease", "lease_until"),
+)
+
+# What each bucket of a limit's window counts. A reservation adds its worst case to `reserved`; its
+# end moves the truth to `settled`. Without that end it stays: a crash never makes a call free.
+totals = Table(
+    "totals",
+    tables,
+    Column("limit_id", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("bucket", BigInteger, nullable=False),
+    Column("settled", BigInteger, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
+    Column("unknown_costs", BigInteger, nullable=False),
+    PrimaryKeyConstraint("limit_id", "key", "bucket"),
+)
+
+# The limits that `totals` counts for from the beginning of their windows.
+counted_limits = Table("counted_limits", tables, Column("limit_id", Text, primary_key=True))
+
+# What a provider says was used of a quota; `others` is what it counted beyond ours.
+observations = Table(
+    "observations",
+    tables,
+    Column("limit_id", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("reported", BigInteger, nullable=False),
+    Column("others", BigInteger, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("resets_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("limit_id", "key"),
+)
+
+# Which alerts were given, so that of all processes one gives each of them once.
+alerts = Table(
+    "alerts",
+    tables,
+    Column("limit_id", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("percent", Integer, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    PrimaryKeyConstraint("limit_id", "key", "percent"),
+)
+
+routes = Table(
+    "routes",
+    tables,
+    Column("route_id", Text, primary_key=True),
+    Column("time", BigInteger, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("route", Text, nullable=False),
+    Index("routes_by_time", "time"),
+)
+
+conversation_messages = Table(
+    "conversation_messages",
+    tables,
+    Column("caller", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    PrimaryKeyConstraint("caller", "user_id", "position"),
+)
+
+
+def microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(microseconds: int) -> datetime:
+    return _EPOCH + microseconds * _MICROSECOND

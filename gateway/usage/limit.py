@@ -1,0 +1,149 @@
+"""What may be used in a window: a Quota counts requests or tokens, a Budget sums money."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from typing import Literal
+from urllib.parse import quote
+
+from gateway.clock import rfc3339
+from gateway.errors import GatewayError, InvalidRequest, LimitExceeded
+from gateway.usage.call import Call, Unit
+from gateway.usage.window import Window
+
+Dimension = Literal["caller", "tier", "provider", "model", "context", "task"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `most` of a unit in each window, for the calls that it binds.
+
+    `where` maps a dimension of a call to a pattern such as `openrouter/*`; a call is bound when
+    all of them match. With `per=("caller",)` each caller has the whole limit for itself. A limit
+    that is not hard never refuses a call: it is there for its alerts.
+    """
+
+    name: str
+    unit: Unit
+    most: int
+    window: Window
+    where: Mapping[Dimension, str] = field(default_factory=dict)
+    per: tuple[Dimension, ...] = ()
+    is_hard: bool = True
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # What was counted stays right while only `most` changes; anything else counts anew.
+        counted = repr((self.unit, str(self.window), sorted(self.where.items()), self.per))
+        object.__setattr__(self, "id", f"{self.name}#{sha256(counted.encode()).hexdigest()[:8]}")
+
+    @property
+    def is_budget(self) -> bool:
+        return self.unit == "microusd"
+
+    @property
+    def kind(self) -> str:
+        return "budget" if self.is_budget else "quota"
+
+    def binds(self, call: Call) -> bool:
+        return all(
+            fnmatchcase(getattr(call, dimension) or "", pattern)
+            for dimension, pattern in self.where.items()
+        )
+
+    def key(self, call: Call) -> str:
+        """Whose share of the limit a call uses, such as `caller=alice`; empty if it is one."""
+        return "&".join(
+            f"{dimension}={quote(getattr(call, dimension) or '', safe='/:@ ')}"
+            for dimension in self.per
+        )
+
+    def has_room(self, needed: int | None, *, used: int) -> bool:
+        """A call that needs nothing always has; one of an unknown cost never, in a hard budget."""
+        if not self.is_hard or needed == 0:
+            return True
+        return needed is not None and used + needed <= self.most
+
+    def shown(self, value: int) -> str:
+        if self.is_budget:
+            return dollars(value)
+        return f"{value:,} {self.unit.replace('_', ' ')}"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitState:
+    """How much of a limit is used, now, for one key.
+
+    `settled` is what calls used that have ended, `reserved` the worst case of those that run, and
+    `others` what the provider counted beyond ours. `resets_at` is when the first use leaves the
+    window; with a calendar window, all use leaves at once.
+    """
+
+    limit: Limit
+    key: str
+    settled: int
+    reserved: int
+    others: int
+    resets_at: datetime
+    reported: int | None = None
+    reported_at: datetime | None = None
+    unknown_costs: int = 0
+
+    @property
+    def used(self) -> int:
+        return self.settled + self.reserved + self.others
+
+    @property
+    def remaining(self) -> int:
+        return max(self.limit.most - self.used, 0)
+
+    @property
+    def percent(self) -> float:
+        return 100 * self.used / self.limit.most if self.limit.most else 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """Why a call may not begin: what a limit has left is less than the call may need.
+
+    `needed` is None where the price of `model` is unknown, so that a budget cannot be kept.
+    `resets_at` is when the limit has enough left again, if nothing else is used until then.
+    """
+
+    limit: Limit
+    key: str
+    used: int
+    needed: int | None
+    resets_at: datetime
+    model: str
+
+    def __str__(self) -> str:
+        limit = self.limit
+        name = f"{limit.kind} {limit.name!r}" + (f" of {self.key}" if self.key else "")
+        if self.needed is None:
+            return (
+                f"the price of {self.model} is unknown, so the {name} cannot be kept; "
+                "set its price in models.yaml"
+            )
+        needed = f"this call may need {limit.shown(self.needed)}"
+        allowed = f"the {name} allows {limit.shown(limit.most)} in {limit.window.title}"
+        if self.needed > limit.most:
+            return f"{allowed}; {needed}, which is more than all of it"
+        resets = f"it resets at {rfc3339(self.resets_at)}"
+        return f"{allowed}, of which {limit.shown(self.used)} is used; {needed}; {resets}"
+
+    def error(self, now: datetime) -> GatewayError:
+        if self.needed is None:
+            return InvalidRequest(str(self))
+        seconds = max((self.resets_at - now).total_seconds(), 0.0)
+        return LimitExceeded(str(self), limit=self.limit.name, retry_after_seconds=seconds)
+
+
+def dollars(microusd: int) -> str:
+    """All that is there and at least whole cents: `$12.50`, `$0.000042`."""
+    whole, rest = divmod(abs(microusd), 1_000_000)
+    cents = f"{rest:06d}"
+    cents = cents[:2] + cents[2:].rstrip("0")
+    return f"{'-' if microusd < 0 else ''}${whole:,}.{cents}"

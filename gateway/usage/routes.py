@@ -1,0 +1,57 @@
+"""Why calls went where they went: the whole route of each, by its ID."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.clock import rfc3339
+from gateway.storage.tables import microseconds, moment, routes
+from gateway.usage.reservation import Reservation
+
+# A call that tried several models settles several times; its last settlement knows the most.
+_PUT = {
+    dialect: insert.on_conflict_do_update(
+        index_elements=["route_id"], set_={"route": insert.excluded.route}
+    )
+    for dialect, insert in (
+        ("sqlite", sqlite.insert(routes)),
+        ("postgresql", postgresql.insert(routes)),
+    )
+}
+
+
+def row(reservation: Reservation, route: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "route_id": reservation.call.route_id,
+        "time": microseconds(reservation.time),
+        "caller": reservation.call.caller,
+        "route": json.dumps(route, default=str),
+    }
+
+
+def write(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        connection.execute(_PUT[connection.dialect.name], rows)
+
+
+def read(connection: Connection, route_id: str) -> dict[str, Any] | None:
+    """What was settled with, and `route_id`, `time` and `caller`."""
+    found = connection.execute(select(routes).where(routes.c.route_id == route_id)).first()
+    return None if found is None else _read(found)
+
+
+def latest(connection: Connection, most: int) -> list[dict[str, Any]]:
+    rows = connection.execute(select(routes).order_by(routes.c.time.desc()).limit(most))
+    return [_read(row) for row in rows]
+
+
+def _read(found: Row[Any]) -> dict[str, Any]:
+    route: dict[str, Any] = json.loads(found.route)
+    return route | {
+        "route_id": found.route_id,
+        "time": rfc3339(moment(found.time)),
+        "caller": found.caller,
+    }
