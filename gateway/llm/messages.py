@@ -172,7 +172,8 @@ class Chunk:
 
     `choice` is 0 unless several answers were asked for. `reasoning` holds blocks, or pieces of
     them that are joined in order. The last piece of a choice has a `finish_reason`; `usage` may
-    come with it or behind it. `extra` holds unknown fields of the delta.
+    come with it or behind it; a later `usage` replaces an earlier one. `logprobs` are as OpenAI
+    writes them. `extra` holds unknown fields of the delta, and `frame` those around it.
     """
 
     text: str = ""
@@ -184,6 +185,8 @@ class Chunk:
     usage: Usage | None = None
     model: str | None = None
     extra: Json = field(default_factory=dict)
+    logprobs: Json | None = None
+    frame: Json = field(default_factory=dict)
 
     @property
     def says_something(self) -> bool:
