@@ -1,0 +1,332 @@
+"""One story for every request: route it, reserve, stream the answer, settle what it used."""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
+from uuid import uuid4
+
+from gateway import request_id
+from gateway.caller import Caller
+from gateway.clock import Clock, now, rfc3339
+from gateway.errors import (
+    BadAnswer,
+    ContextTooLong,
+    DeadlineExceeded,
+    GatewayError,
+    NotFound,
+    PaymentRequired,
+    PermissionDenied,
+    RateLimited,
+    Refused,
+    Unauthenticated,
+    Unavailable,
+)
+from gateway.llm.answering import Answering, settled_when_left
+from gateway.llm.catalog.catalog import Catalog
+from gateway.llm.embedding import EmbeddingCall
+from gateway.llm.features import Features, features
+from gateway.llm.lineup import Lineup
+from gateway.llm.messages import ChatRequest
+from gateway.llm.model import Model
+from gateway.llm.policy import Context, Policy, Priority
+from gateway.llm.provider.provider import Provider
+from gateway.llm.provider.settings import NO_PROVIDER
+from gateway.llm.route import Route, Step
+from gateway.llm.router import choose
+from gateway.llm.scoring import Measured
+from gateway.llm.task import Task
+from gateway.llm.walk import Condition
+from gateway.usage.call import Amount, Call
+from gateway.usage.ledger import Ledger
+
+logger = logging.getLogger(__name__)
+
+# After these, another model may still answer; after the others it would fail the same way.
+NEXT_MODEL_AFTER = (
+    BadAnswer,
+    ContextTooLong,
+    DeadlineExceeded,
+    NotFound,
+    PaymentRequired,
+    RateLimited,
+    Unavailable,
+)
+QUEUE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a caller says about its request itself; None is for the gateway to find out."""
+
+    task: Task | None = None
+    complexity: float | None = None
+    context: Context | None = None
+    priority: Priority | None = None
+
+
+NO_HINTS = Hints()
+
+
+class Completion:
+    """Open for as long as the gateway runs; closing waits for what is still to be settled."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        providers: Mapping[str, Provider],
+        ledger: Ledger,
+        policy: Policy,
+        *,
+        max_parallel: int = 512,
+        clock: Clock = now,
+    ) -> None:
+        self.policy = policy
+        self._catalog = catalog
+        self._providers = providers
+        self._ledger = ledger
+        self._clock = clock
+        self._slots = asyncio.Semaphore(max_parallel)
+        self._max_parallel = max_parallel
+        self._turns = itertools.count()
+        self._paces = _Paces(providers)
+        self._settling: set[asyncio.Task[None]] = set()
+        self._known: tuple[object, Lineup] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._settling:
+            await asyncio.wait(self._settling)
+
+    def plan(self, caller: Caller, request: ChatRequest, hints: Hints = NO_HINTS) -> Route:
+        """The route that a request would take now, without calling anything.
+
+        Raises:
+            Refused: no provider is configured.
+            NotFound: no model has the name that is wanted; with suggestions.
+        """
+        return self._planned(caller, _features(request, hints))
+
+    @asynccontextmanager
+    async def answering(
+        self, caller: Caller, request: ChatRequest, hints: Hints = NO_HINTS
+    ) -> AsyncIterator[Answering]:
+        """An answer, once its first piece is there; until then models of the route follow.
+
+        Whoever leaves the block early ends the call; what was used until then is settled.
+
+        Raises:
+            GatewayError: no model of the route answered; it is the first one's reason.
+        """
+        if not caller.may_spend:
+            raise Unauthenticated(
+                "models are called with a key of the gateway: send it as Authorization: Bearer …"
+            )
+        async with self._slot():
+            answering = await self._begun(caller, request, hints)
+            try:
+                yield answering
+            finally:
+                await settled_when_left(answering, self._settling)
+
+    async def embeddings(self, caller: Caller, body: Mapping[str, Any]) -> EmbeddingCall:
+        """OpenAI's embeddings, passed through to the model's provider and charged.
+
+        Raises:
+            GatewayError: as for a chat; there is no fallback to another model.
+        """
+        if not caller.may_spend:
+            raise Unauthenticated("embeddings are made with a key of the gateway")
+        wanted = str(body.get("model", ""))
+        model = self._embedding_model(caller, self.policy.aliases.get(wanted, wanted))
+        call = self._call(caller, model, Features(wanted=wanted), request_type="embedding")
+        embedding = EmbeddingCall(model, self._providers[model.provider], call)
+        async with self._slot():
+            await embedding.make(body, self._ledger)
+        return embedding
+
+    async def _begun(self, caller: Caller, request: ChatRequest, hints: Hints) -> Answering:
+        asked = _features(request, hints)
+        route = self._planned(caller, asked)
+        if (refusal := route.error(self._clock())) is not None:
+            raise refusal
+        route_id = f"r{uuid4().hex[:15]}"
+        story = {
+            "id": route_id,
+            "time": rfc3339(self._clock()),
+            "caller": caller.name,
+            **route.to_json(),
+        }
+        tried: list[dict[str, Any]] = []
+        first_error: GatewayError | None = None
+        attempts = 0
+        for step in route.steps:
+            answering = Answering(
+                step.model,
+                self._providers[step.model.provider],
+                self._call(caller, step.model, route.features, route_id=route_id, step=step),
+                ledger=self._ledger,
+                route={**story, "tried": tuple(tried)},
+                attempts=attempts,
+            )
+            try:
+                await self._begin(answering, request, asked)
+                return answering
+            except NEXT_MODEL_AFTER as error:
+                attempts = answering.attempts
+                first_error = first_error or error
+                tried.append({"model": step.model.id, "outcome": error.code, "error": str(error)})
+                logger.info("route_id=%s model=%s failed=%s", route_id, step.model.id, error.code)
+        assert first_error is not None
+        raise first_error
+
+    async def _begin(self, answering: Answering, request: ChatRequest, asked: Features) -> None:
+        try:
+            await answering.begin(
+                request,
+                input_tokens=asked.input_tokens,
+                most_input_tokens=asked.most_input_tokens,
+                default_tokens=self.policy.max_output_tokens,
+            )
+        except BaseException:
+            # Nothing is left of a refusal, which is settled; a cancelled call is.
+            await settled_when_left(answering, self._settling)
+            raise
+
+    def _planned(self, caller: Caller, asked: Features) -> Route:
+        if not self._providers:
+            raise Refused(NO_PROVIDER)
+        return choose(
+            asked,
+            self._lineup(),
+            self.policy,
+            conditions=partial(self._condition, caller, asked),
+            measured=self._paces,
+            turn=next(self._turns),
+        )
+
+    def _lineup(self) -> Lineup:
+        revision = self._catalog.revision
+        if self._known is None or self._known[0] is not revision:
+            self._known = (revision, Lineup(self._catalog.callable_models))
+        return self._known[1]
+
+    def _condition(
+        self, caller: Caller, asked: Features, model: Model, worst_microusd: int | None
+    ) -> Condition:
+        output_tokens = asked.most_output_tokens or self.policy.max_output_tokens
+        worst = Amount(
+            tokens=asked.most_input_tokens + output_tokens * asked.choices,
+            input_tokens=asked.most_input_tokens,
+            microusd=worst_microusd,
+        )
+        return Condition(
+            caller.may_use_model(model.id),
+            self._providers[model.provider].cooling_seconds(model.id),
+            self._ledger.remaining(self._call(caller, model, asked), worst),
+        )
+
+    def _call(
+        self,
+        caller: Caller,
+        model: Model,
+        asked: Features,
+        *,
+        request_type: str = "chat",
+        route_id: str | None = None,
+        step: Step | None = None,
+    ) -> Call:
+        return Call(
+            request_id=request_id.current(),
+            caller=caller.name,
+            provider=model.provider,
+            model=model.id,
+            tier=model.tier,
+            request_type=request_type,
+            task=asked.task,
+            complexity=asked.complexity,
+            context=asked.context or self.policy.default_context,
+            route_id=route_id,
+            reason=step.reason if step else None,
+        )
+
+    def _embedding_model(self, caller: Caller, wanted: str) -> Model:
+        """Raises:
+        NotFound: no configured provider is named, and the catalog knows no such model.
+        """
+        if not self._providers:
+            raise Refused(NO_PROVIDER)
+        known = [one for one in self._catalog.named(wanted) if one.provider in self._providers]
+        provider, _, name = wanted.partition("/")
+        if known:
+            model = known[0]
+        elif provider in self._providers and name:
+            model = Model(wanted, provider, name, name)
+        else:
+            raise NotFound(
+                f"no configured provider has the model {wanted[:100]!r}; name it with its "
+                f"provider, such as {next(iter(self._providers))}/text-embedding-3-small",
+                suggestions=self._catalog.near(wanted),
+            )
+        if not caller.may_use_model(model.id):
+            raise PermissionDenied(f"the key of {caller.name!r} may not use {model.id}")
+        return model
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(QUEUE_SECONDS if self._slots.locked() else None):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise Unavailable(
+                f"{self._max_parallel} requests are being answered at once, and none ended "
+                f"within {QUEUE_SECONDS:g} s",
+                retry_after_seconds=5,
+            ) from error
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+
+def _features(request: ChatRequest, hints: Hints) -> Features:
+    return features(
+        request,
+        task=hints.task,
+        complexity=hints.complexity,
+        context=hints.context,
+        priority=hints.priority,
+    )
+
+
+class _Paces(Mapping[str, Measured]):
+    """How fast models were of late, by their IDs, looked up when it is asked for."""
+
+    def __init__(self, providers: Mapping[str, Provider]) -> None:
+        self._providers = providers
+
+    def __getitem__(self, model_id: str) -> Measured:
+        provider = self._providers.get(model_id.partition("/")[0])
+        pace = provider.pace(model_id) if provider else None
+        if pace is None:
+            raise KeyError(model_id)
+        return Measured(pace.first_token_seconds, pace.tokens_per_second)
+
+    def get(self, model_id: str, default: Any = None) -> Any:
+        provider = self._providers.get(model_id.partition("/")[0])
+        pace = provider.pace(model_id) if provider else None
+        return (
+            default if pace is None else Measured(pace.first_token_seconds, pace.tokens_per_second)
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0

@@ -1,0 +1,73 @@
+"""One call that turns texts into vectors: passed through, and counted like any other."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.errors import GatewayError
+from gateway.llm.accounting import cost, worst_amount
+from gateway.llm.answering import CANCELLED
+from gateway.llm.messages import Usage
+from gateway.llm.model import Model
+from gateway.llm.provider.provider import Provider
+from gateway.usage.call import Call, Settlement
+from gateway.usage.ledger import Ledger
+
+
+class EmbeddingCall:
+    """After `make`, `body` is the provider's answer and `cost_microusd` what it was charged."""
+
+    def __init__(self, model: Model, provider: Provider, call: Call) -> None:
+        self.model = model
+        self.body: Mapping[str, Any] = {}
+        self.cost_microusd: int | None = None
+        self._provider = provider
+        self._call = call
+
+    async def make(self, body: Mapping[str, Any], ledger: Ledger) -> None:
+        """Raises:
+        GatewayError: a limit or the provider refuses.
+        """
+        began_at = time.perf_counter()
+        # A token covers at least one byte of what is sent.
+        most_tokens = len(json.dumps(body.get("input", "")).encode())
+        worst = worst_amount(self.model, input_tokens=most_tokens, output_tokens=0)
+        reservation = await ledger.reserve(self._call, worst)
+        try:
+            self.body = await self._provider.embeddings({**body, "model": self.model.name})
+        except GatewayError as error:
+            refused = Settlement(billed_microusd=0, outcome=error.code, requests=0)
+            await ledger.settle(reservation, refused)
+            raise
+        except asyncio.CancelledError:
+            # It is on its way, and nobody will hear what it costs.
+            guessed = Usage(input_tokens=most_tokens)
+            await ledger.settle(reservation, self._settlement(guessed, began_at, CANCELLED))
+            raise
+        usage = _usage(self.body, most_tokens)
+        await ledger.settle(reservation, self._settlement(usage, began_at, "ok"))
+
+    def _settlement(self, usage: Usage, began_at: float, outcome: str) -> Settlement:
+        costs = cost(usage, self.model, is_estimated=outcome != "ok")
+        self.cost_microusd = costs.billed_microusd
+        return Settlement(
+            input_tokens=usage.input_tokens,
+            billed_microusd=costs.billed_microusd,
+            list_microusd=costs.listed_microusd,
+            cost_source=costs.source,
+            total_ms=(time.perf_counter() - began_at) * 1000,
+            outcome=outcome,
+        )
+
+
+def _usage(body: Mapping[str, Any], most_tokens: int) -> Usage:
+    said = body.get("usage")
+    counted = said if isinstance(said, dict) else {}
+    tokens = counted.get("prompt_tokens", counted.get("total_tokens"))
+    billed = counted.get("cost")
+    return Usage(
+        input_tokens=tokens if isinstance(tokens, int) else most_tokens,
+        billed_usd=None if billed is None else str(billed),
+    )

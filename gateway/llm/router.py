@@ -1,0 +1,210 @@
+"""Which models a request is sent to, in which order, and why: pure, from what is given.
+
+Automatic routes try the free tier first while its quota lasts, then paid models within the
+budget, then what `fallback` configures. A model that is asked for by name is never replaced by
+another one, unless the configuration says so.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from gateway.errors import NotFound
+from gateway.llm.features import Features
+from gateway.llm.lineup import Contender, Lineup
+from gateway.llm.model import Tier
+from gateway.llm.policy import FallbackAction, Policy
+from gateway.llm.route import Route
+from gateway.llm.scoring import Measured
+from gateway.llm.task import Task, band
+from gateway.llm.walk import READY, Conditions, Stage, Walk
+from gateway.llm.wanted import Wanted, read_wanted
+from gateway.text import shown
+
+TIERS: tuple[Tier, ...] = ("free", "paid")
+
+
+def choose(
+    features: Features,
+    lineup: Lineup,
+    policy: Policy,
+    *,
+    conditions: Conditions = lambda _model, _worst: READY,
+    measured: Mapping[str, Measured] | None = None,
+    turn: int = 0,
+) -> Route:
+    """Decide; the same arguments give the same route.
+
+    `conditions` is asked about the models that would be tried, best first, until there are
+    enough. `measured` is by model ID. `turn` counts requests, for the strategy `round_robin`.
+
+    Raises:
+        NotFound: no model has the name that is wanted; with suggestions.
+        InvalidRequest: for `auto:` with an unknown word behind it.
+    """
+    wanted = read_wanted(features.wanted, policy.aliases)
+    asked = replace(
+        features,
+        task=wanted.task or features.task,
+        because=("the caller asked for this task",) if wanted.task else features.because,
+        priority=wanted.priority or features.priority,
+        context=features.context or policy.default_context,
+    )
+    walk = Walk(asked, policy, lineup, conditions, measured or {})
+    stages = _automatic(walk, wanted, turn) if wanted.name is None else _named(walk, wanted.name)
+    for stage in stages:
+        walk.take(stage)
+    walk.take_doubtful()
+    return walk.route()
+
+
+def _automatic(walk: Walk, wanted: Wanted, turn: int) -> Iterator[Stage]:
+    """The stages of an automatic route; each is made once those before it were tried."""
+    policy, task = walk.policy, walk.asked.task
+    if wanted.tier is None and policy.strategy == "task_based":
+        for name in _mapped_models(policy, task, walk.asked.complexity):
+            yield from _mapped(walk, name)
+    if wanted.tier is None and policy.may_pay and walk.asked.priority in {"speed", "quality"}:
+        yield _free_and_paid(walk)
+    for tier in policy.tier_order if wanted.tier is None else (wanted.tier,):
+        if tier == "free" or _may_follow(walk):
+            yield _tier(walk, tier, turn)
+    if wanted.tier is None:
+        yield from _fallback(walk)
+
+
+def _mapped_models(policy: Policy, task: Task, complexity: float) -> Sequence[str]:
+    """What is mapped to the task at this complexity, such as `coding:high`, or else at any."""
+    banded = policy.task_models.get(f"{task}:{band(complexity)}")
+    return policy.task_models.get(task, ()) if banded is None else banded
+
+
+def _named(walk: Walk, name: str) -> Iterator[Stage]:
+    """The model that is asked for, the same elsewhere, and then only what `fallback` says."""
+    policy, lineup = walk.policy, walk.lineup
+    asked_for = sorted(lineup.named(name), key=_cheapest_first(walk))
+    if not asked_for:
+        suggestions = lineup.near(name)
+        hint = f"; did you mean {' or '.join(suggestions[:2])}?" if suggestions else ""
+        raise NotFound(f"no model is called {shown(name)!r}{hint}", suggestions=suggestions)
+    # Who names a model that is only paid agrees to pay. A free one that turns into a paid one
+    # when its quota ends is another matter.
+    is_agreed = all(one.tier == "paid" for one in asked_for)
+    cap = None if is_agreed else _cap(policy)
+    yield _by_name("asked for by name", asked_for, policy.may_pay or is_agreed, cap)
+    elsewhere = sorted(_same_elsewhere(lineup, asked_for), key=_cheapest_first(walk))
+    yield _by_name("the same model elsewhere", elsewhere, policy.may_pay, cap)
+    for action in policy.on_quota_exceeded:
+        if action.action == "error":
+            return
+        if action.action == "use_cheaper_model" and action.alternative:
+            yield _alternative(walk, action)
+
+
+def _mapped(walk: Walk, name: str) -> Iterator[Stage]:
+    policy, label = walk.policy, f"task_mapping for {walk.asked.task}"
+    for tier in TIERS:
+        if name == tier:
+            contenders, places = _of_tier(walk, tier)
+            yield Stage(label, contenders, policy.may_pay, _cap(policy), places=places)
+            return
+    contenders = sorted(walk.lineup.named(name), key=_cheapest_first(walk))
+    yield _by_name(label, contenders, policy.may_pay)
+
+
+def _tier(walk: Walk, tier: Tier, turn: int) -> Stage:
+    """All that an automatic route may use of one tier."""
+    policy = walk.policy
+    contenders, places = _of_tier(walk, tier)
+    label = "free tier first" if tier == "free" else "paid, within the budget"
+    cap = _cap(policy)
+    if walk.asked.priority is not None or policy.strategy == "task_based":
+        return Stage(label, contenders, policy.may_pay, cap, places=places)
+    if policy.strategy == "least_cost":
+        contenders = sorted(contenders, key=_cheapest_first(walk))
+        return Stage(f"{label}, least cost", contenders, policy.may_pay, cap, in_order=True)
+    return Stage(f"{label}, in turn", contenders, policy.may_pay, cap, places=places, turn=turn)
+
+
+def _free_and_paid(walk: Walk) -> Stage:
+    """Both tiers side by side: this request itself asks for speed or quality."""
+    free, free_places = _of_tier(walk, "free")
+    paid, paid_places = _of_tier(walk, "paid")
+    label = f"best score, for {walk.asked.priority} was asked for"
+    places = {**free_places, **paid_places}
+    return Stage(label, [*free, *paid], True, _cap(walk.policy), places=places)
+
+
+def _fallback(walk: Walk) -> Iterator[Stage]:
+    """What is configured for a quota that is used up, in that order."""
+    for action in walk.policy.on_quota_exceeded:
+        if action.action == "error":
+            return
+        if action.action == "use_cheaper_model":
+            yield _alternative(walk, action)
+
+
+def _alternative(walk: Walk, action: FallbackAction) -> Stage:
+    if action.alternative:
+        contenders = sorted(walk.lineup.named(action.alternative), key=_cheapest_first(walk))
+    else:
+        every = [one for tier in TIERS for one in _of_tier(walk, tier)[0]]
+        contenders = sorted(every, key=_cheapest_first(walk))
+    return Stage("fallback to a cheaper model", contenders, walk.policy.may_pay, in_order=True)
+
+
+def _may_follow(walk: Walk) -> bool:
+    """Whether paid models may stand in for free ones whose quota is used up."""
+    actions = walk.policy.on_quota_exceeded
+    return not (actions and walk.shortages and walk.policy.action("use_paid") is None)
+
+
+def _of_tier(walk: Walk, tier: Tier) -> tuple[Sequence[Contender], Mapping[Contender, int]]:
+    """Models of a tier that automatic routes may use, and their places if they are listed.
+
+    A model counts by what it costs, whichever list it stands in.
+    """
+    policy = walk.policy
+    if not policy.listed(tier):
+        return walk.lineup.of_tier[tier], {}
+    listed = [
+        one
+        for name in (*policy.free_models, *policy.paid_models)
+        for one in walk.lineup.named(name)
+        if one.tier == tier
+    ]
+    places: dict[Contender, int] = {}
+    for one in listed:
+        places.setdefault(one, len(places))
+    return list(places), places
+
+
+def _same_elsewhere(lineup: Lineup, asked_for: Sequence[Contender]) -> list[Contender]:
+    return [one for one in lineup.same(asked_for[0]) if one not in asked_for]
+
+
+def _cheapest_first(walk: Walk) -> Callable[[Contender], tuple[bool, bool, float, str]]:
+    """Free, then by the expected cost; unknown prices last."""
+
+    def key(one: Contender) -> tuple[bool, bool, float, str]:
+        return (
+            one.tier == "paid",
+            not one.has_price,
+            walk.scoring.expected_microusd(one),
+            one.model.id,
+        )
+
+    return key
+
+
+def _cap(policy: Policy) -> int | None:
+    """What one call may cost at most where nobody named the model."""
+    action = policy.action("use_paid")
+    return action.max_cost_microusd if action else None
+
+
+def _by_name(
+    label: str, contenders: Sequence[Contender], may_pay: bool, cap: int | None = None
+) -> Stage:
+    return Stage(
+        label, contenders, may_pay, cap, most_of_one_provider=None, in_order=True, is_named=True
+    )

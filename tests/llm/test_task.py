@@ -1,0 +1,99 @@
+"""The classifier tells the task and the complexity of a prompt, quickly, and says by what."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.llm.task import LONG_CONTEXT_TOKENS, TASKS, band, classify
+from tests.golden.prompts import HELD_OUT, TUNED, Prompt, prompts
+
+
+def right(rows: Sequence[Prompt], *, by: str) -> float:
+    hits = sum(getattr(classify(row.text), by) == getattr(row, by) for row in rows)
+    return hits / len(rows)
+
+
+def test_the_prompts_are_many_different_and_of_every_task() -> None:
+    tuned, held_out = prompts(TUNED), prompts(HELD_OUT)
+    texts = Counter(row.text for row in (*tuned, *held_out))
+    assert len(tuned) >= 320
+    assert len(held_out) >= 100
+    assert texts.most_common(1)[0][1] == 1
+    for rows in (tuned, held_out):
+        assert {row.task for row in rows} == set(TASKS)
+
+
+# `python -m tests.load.confusion` prints the tables; these floors are a little below them.
+@pytest.mark.parametrize(("name", "tasks", "bands"), [(TUNED, 0.97, 0.78), (HELD_OUT, 0.84, 0.76)])
+def test_most_prompts_get_their_task_and_their_band(name: str, tasks: float, bands: float) -> None:
+    rows = prompts(name)
+    assert right(rows, by="task") >= tasks
+    assert right(rows, by="band") >= bands
+
+
+def test_it_says_which_words_decided() -> None:
+    assert classify("write a haiku about my cat").because[0] == "“haiku”"
+    assert "signs of code" in classify("x = f(y)\nfor i in range(3):\n    g(i)").because
+    assert classify("hm").because
+
+
+def test_the_size_of_the_request_makes_it_long_context_whatever_it_says() -> None:
+    answer = classify("write a poem about this", input_tokens=LONG_CONTEXT_TOKENS)
+    assert answer.task == "long_context"
+    assert answer.because[0] == "about 16,000 tokens"
+    assert classify("write a poem about this", input_tokens=500).task == "creative"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wriet a short stroy about a robot",
+        "WRITE A SHORT STORY ABOUT A ROBOT!!",
+        "please, could you write a short storry about a robot? thanks",
+    ],
+)
+def test_typos_case_and_politeness_change_nothing(text: str) -> None:
+    assert classify(text).task == "creative"
+
+
+def test_pasted_text_does_not_hide_the_question() -> None:
+    pasted = "The judge asked the clerk for the file and closed the session at noon. " * 60
+    assert classify(f"turn this into a limerick:\n\n{pasted}").task == "creative"
+    assert classify(f"{pasted}\n\nturn this into a limerick").task == "creative"
+
+
+def test_harder_requests_are_more_complex() -> None:
+    simple = "What is a prime number?"
+    harder = (
+        "Prove rigorously that there are infinitely many primes, then generalise and discuss it"
+    )
+    assert classify(simple).complexity < classify(harder).complexity
+    assert [band(value) for value in (0, 0.33, 0.34, 0.66, 0.67, 1)] == [
+        *("low", "low", "medium", "medium", "high", "high")
+    ]
+
+
+@given(st.text())
+def test_any_text_has_one_answer(text: str) -> None:
+    answer = classify(text)
+    assert answer == classify(text)
+    assert answer.task in TASKS
+    assert 0 <= answer.complexity <= 1
+    assert 1 <= len(answer.because) <= 6
+
+
+@pytest.mark.parametrize("piece", ["word ", "f(x) == [1]; ", "слово ", "词", "a", "\n", "((("])
+def test_a_megabyte_takes_no_longer_than_a_page(piece: str) -> None:
+    text = piece * (1_000_000 // len(piece))
+    classify("warm")
+    times = []
+    for _ in range(20):
+        start = time.thread_time()
+        classify(text)
+        times.append(time.thread_time() - start)
+    # A busy machine measures up to twice what a quiet one does; the promise is 1 ms.
+    assert min(times) < 0.001
