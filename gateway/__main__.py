@@ -3,14 +3,19 @@
 import asyncio
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gateway.errors import ConfigurationError, GatewayError
 from gateway.market.settings import HOST, PORT
 from gateway.version import VERSION
+
+if TYPE_CHECKING:
+    # Settings take as long to import as all of the help does.
+    from gateway.config.settings import Config
 
 # EX_CONFIG: systemd does not start the gateway again for a mistake in its settings.
 MISCONFIGURED = 78
@@ -45,13 +50,17 @@ def serve(
         str | None, typer.Option(help="Where browsers reach it: https://gateway.example.com")
     ] = None,
     exchange: Exchange = None,
+    demo_llm: Annotated[
+        bool, typer.Option("--demo-llm", help="Add a model provider that needs no key: a demo.")
+    ] = False,
     log_level: LogLevel = "info",
 ) -> None:
     """Start the gateway: SSE at /sse/, Streamable HTTP at /mcp, pages at /.
 
     Example: gateway serve --public-url https://gateway.example.com
     """
-    from gateway.config import load
+    from gateway.app.demo import demo_providers
+    from gateway.config.settings import load
     from gateway.server import configure_logging, run
 
     given = {"host": host, "port": port, "public_url": public_url}
@@ -62,17 +71,27 @@ def serve(
     configure_logging(log_level)
 
     def say_ready() -> None:
-        if not settings.services and settings.market.exchange == "simulated":
-            typer.echo(
-                "market data is SIMULATED; for real prices: gateway serve --exchange binance"
-            )
-        typer.echo(f"gateway {VERSION} is ready")
-        typer.echo(
-            f"  connect ChatGPT or any MCP client to {settings.url}/sse/ or {settings.url}/mcp"
-        )
-        typer.echo(f"  in a browser: {settings.url}/")
+        for line in _ready_lines(settings, is_demo=demo_llm):
+            typer.echo(line)
 
-    run(settings, on_ready=say_ready)
+    run(settings, on_ready=say_ready, more_providers=demo_providers() if demo_llm else None)
+
+
+@cli.command()
+def stdio(config: ConfigFile = None, log_level: LogLevel = "warning") -> None:
+    """Serve one MCP client over standard input and output; it starts this itself.
+
+    It may use all tools and documents, as the owner of this machine. The log goes to standard
+    error.
+
+    Example: gateway stdio --config gateway.yaml
+    """
+    from gateway.config.settings import load
+    from gateway.server import configure_logging, run_stdio
+
+    settings = load(config)
+    configure_logging(log_level)
+    run_stdio(settings)
 
 
 @cli.command()
@@ -99,7 +118,7 @@ def market(
 
     Example: gateway market --exchange binance --port 50053
     """
-    from gateway.config import load
+    from gateway.config.settings import load
     from gateway.market.program import run, serve_simulated_exchange
     from gateway.server import configure_logging
 
@@ -169,15 +188,33 @@ def check(config: ConfigFile = None) -> None:
 
     Example: gateway check --config infra/config/gateway.yaml
     """
-    from gateway.config import load
+    from gateway.config.explain import explain
+    from gateway.config.settings import load
 
-    settings = load(config)
-    typer.echo(f"listens on {settings.host}:{settings.port}, known outside as {settings.url}")
-    for service in settings.services:
-        typer.echo(f"service {service.name} at {service.address}")
-    if not settings.services:
-        typer.echo(f"bundled market provider, exchange: {settings.market.exchange}")
-    typer.echo("the settings are valid")
+    for line in explain(load(config)):
+        typer.echo(line)
+
+
+keys = typer.Typer(help="Keys by which the gateway knows its callers.", no_args_is_help=True)
+cli.add_typer(keys, name="keys")
+
+
+@keys.command("new")
+def new_key(
+    name: Annotated[str, typer.Argument(help="Who will use it, such as laptop.")],
+) -> None:
+    """Make a key, and print it once with the lines for `callers` in gateway.yaml.
+
+    Example: gateway keys new laptop
+    """
+    from gateway.keys import hashed
+    from gateway.keys import new_key as made
+
+    key = made()
+    typer.echo(f"{key}\n")
+    typer.echo("That is the key; it is kept nowhere. For gateway.yaml:\n", err=True)
+    # Quoted, for a hash of digits only would be read as a number.
+    typer.echo(f'callers:\n  - name: {name}\n    key_sha256: "{hashed(key)}"')
 
 
 @cli.command()
@@ -186,12 +223,30 @@ def version() -> None:
     typer.echo(VERSION)
 
 
+def _ready_lines(settings: "Config", *, is_demo: bool) -> Iterator[str]:
+    from gateway.llm.provider.settings import NO_PROVIDER
+
+    if not settings.services and settings.market.exchange == "simulated":
+        yield "market data is SIMULATED; for real prices: gateway serve --exchange binance"
+    if is_demo:
+        yield "answers of demo models are a DEMO: no model is behind them"
+    elif not settings.providers:
+        yield NO_PROVIDER
+    yield f"gateway {VERSION} is ready"
+    yield f"  connect ChatGPT or any MCP client to {settings.url}/sse/ or {settings.url}/mcp"
+    yield f"  in a browser: {settings.url}/"
+    if is_demo or settings.providers:
+        key = " -H 'authorization: Bearer YOUR_KEY'" if settings.callers else ""
+        yield "  ask a model:"
+        yield f'    curl {settings.url}/ask{key} -d \'{{"message": "What can you do?"}}\''
+
+
 async def _called(tool: str, arguments: dict[str, str], config: Path | None) -> Any:
-    from gateway.app import opened
-    from gateway.config import load
+    from gateway.app.opening import opened
+    from gateway.config.settings import load
 
     async with opened(load(config)) as gateway:
-        return await gateway.toolbox.call(tool, arguments)
+        return await gateway.owners.toolbox.call(tool, arguments)
 
 
 def main() -> None:

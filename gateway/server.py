@@ -1,4 +1,4 @@
-"""Serves the gateway over HTTP until it is told to stop, and closes everything behind it."""
+"""Serves the gateway, over HTTP or a pipe, until it ends, and closes everything behind it."""
 
 import asyncio
 import contextlib
@@ -6,36 +6,73 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway.app import opened, served
-from gateway.config import Config
+from gateway.app.opening import opened
+from gateway.app.serving import served
+from gateway.app.stdio import serve_starter
+from gateway.config.settings import Config
 from gateway.errors import ConfigurationError, GatewayError
+from gateway.llm.provider.settings import ProviderSettings
 
 SHUTDOWN_SECONDS = 5
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
-def run(config: Config, *, on_ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT; `on_ready` is called once, when the port is open."""
+MoreProviders = AbstractAsyncContextManager[Sequence[ProviderSettings]]
+
+
+def run(
+    config: Config, *, on_ready: Callable[[], None], more_providers: MoreProviders | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT; `on_ready` is called once, when the port is open.
+
+    `more_providers` are open for as long as the gateway is.
+    """
+    _run(_serve(config, on_ready, more_providers or contextlib.nullcontext(())))
+
+
+def run_stdio(config: Config) -> None:
+    """Serve whoever started this program until its input ends, or SIGTERM or SIGINT comes."""
+    _run(_serve_stdio(config))
+
+
+def _run(serving: Coroutine[None, None, None]) -> None:
     with (
         asyncio.Runner(loop_factory=_loop_factory()) as runner,
         contextlib.suppress(asyncio.CancelledError),
     ):
-        runner.run(_serve(config, on_ready))
+        runner.run(serving)
 
 
-async def _serve(config: Config, on_ready: Callable[[], None]) -> None:
-    opening = asyncio.current_task()
-    assert opening is not None
+async def _serve(
+    config: Config, on_ready: Callable[[], None], more_providers: MoreProviders
+) -> None:
     # Told to stop before there is a server, it stops opening.
-    _on_stop(opening.cancel)
+    _on_stop(_this_task().cancel)
     with _bound(config.host, config.port) as listener:
-        async with opened(config) as gateway, served(config, gateway) as app:
+        async with (
+            more_providers as more,
+            opened(config, more_providers=more) as gateway,
+            served(config, gateway) as app,
+        ):
             await _serve_app(app, listener, on_ready)
+
+
+async def _serve_stdio(config: Config) -> None:
+    _on_stop(_this_task().cancel)
+    async with opened(config) as gateway:
+        await serve_starter(config, gateway)
+
+
+def _this_task() -> asyncio.Task[None]:
+    task = asyncio.current_task()
+    assert task is not None
+    return task
 
 
 async def _serve_app(app: ASGIApp, listener: socket.socket, on_ready: Callable[[], None]) -> None:
@@ -115,5 +152,5 @@ def configure_logging(level: str) -> None:
         level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
     # These log a line for each request, with its path.
-    for name in ("httpx", "httpcore", "mcp", "sse_starlette", "uvicorn.access"):
+    for name in ("alembic", "httpx", "httpcore", "mcp", "sse_starlette", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -25,6 +25,8 @@ SNIPPET_CHARACTERS = 200
 # Many ask the same: reading and ranking a question is half the cost of a search.
 MAX_REMEMBERED = 1_024
 MAX_REMEMBERED_CHARACTERS = 200
+# What lies between two slashes of a path, and would not survive.
+_TIDIED = frozenset({"", ".", ".."})
 
 # None from a source that failed, or was too slow.
 Offer = Sequence[Entry] | None
@@ -214,4 +216,6 @@ class Registry:
 
 @lru_cache(maxsize=4_096)
 def _quoted(text: str) -> str:
-    return quote(text, safe=":")
+    """Readable: slashes stay, unless browsers or proxies would tidy them away with their dots."""
+    is_tidy = _TIDIED.isdisjoint(text.split("/"))
+    return quote(text, safe=":/" if is_tidy else ":")

@@ -1,8 +1,9 @@
 """Refuses request bodies that are too big or too slow, and hands others on in one piece."""
 
 import asyncio
+from collections.abc import Callable
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LIMIT_BYTES = 4 * 1024 * 1024
@@ -11,11 +12,16 @@ DEADLINE_SECONDS = 30.0
 _METHODS_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
+def refused(status: int, sentence: str) -> Response:
+    return JSONResponse({"error": sentence}, status)
+
+
 class BodyLimit:
     """ASGI middleware: a body is read before `app` sees the request, chunked or not.
 
     So an app behind it never waits for a slow sender, and never meets half a body. Over
-    `limit_bytes` the answer is 413, after `deadline_seconds` it is 408.
+    `limit_bytes` the answer is 413, after `deadline_seconds` it is 408; `refuse` makes it of the
+    status and a sentence.
     """
 
     def __init__(
@@ -24,10 +30,12 @@ class BodyLimit:
         *,
         limit_bytes: int = LIMIT_BYTES,
         deadline_seconds: float = DEADLINE_SECONDS,
+        refuse: Callable[[int, str], Response] = refused,
     ) -> None:
         self._app = app
         self._limit_bytes = limit_bytes
         self._deadline_seconds = deadline_seconds
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in _METHODS_WITHOUT_BODY:
@@ -38,14 +46,14 @@ class BodyLimit:
                 body = await self._body(scope, receive)
         except TimeoutError:
             sentence = f"the request body did not arrive within {self._deadline_seconds:g} s"
-            refusal = _refuse(408, sentence)
+            refusal = self._refuse(408, sentence)
             refusal.headers["connection"] = "close"
             await refusal(scope, receive, send)
             return
         except _TooBig:
             # The connection stays open: closed with bytes unread, it would lose this answer too.
             sentence = f"the request body is over {self._limit_bytes} bytes"
-            await _refuse(413, sentence)(scope, receive, send)
+            await self._refuse(413, sentence)(scope, receive, send)
             return
         if body is not None:
             await self._app(scope, replaying(body, receive), send)
@@ -81,7 +89,3 @@ def replaying(body: bytes, receive: Receive) -> Receive:
 def _declared_bytes(scope: Scope) -> int:
     declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
     return int(declared) if declared.isdigit() else 0
-
-
-def _refuse(status: int, sentence: str) -> JSONResponse:
-    return JSONResponse({"error": sentence}, status)

@@ -11,7 +11,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, CallToolRequestParams, PaginatedRequestParams
 
-from gateway import request_id
+from gateway import caller, request_id
 from gateway.endpoints.problems import in_our_terms, plain_words
 from gateway.endpoints.request_log import client_family
 from gateway.errors import DeadlineExceeded, GatewayError
@@ -36,7 +36,8 @@ class McpTools:
         self._toolbox = toolbox
         self._deadline_seconds = deadline_seconds
 
-    async def list(self, _: ServerRequestContext[Any], __: PaginatedRequestParams) -> Wire:
+    async def list(self, context: ServerRequestContext[Any], _: PaginatedRequestParams) -> Wire:
+        _begin_for_caller(context)
         try:
             listed = [listing(tool) for tool in await self._toolbox.tools()]
         except Exception as error:
@@ -47,6 +48,7 @@ class McpTools:
     async def call(self, context: ServerRequestContext[Any], params: CallToolRequestParams) -> Wire:
         """A failure of any kind is a result that says so: a model reads it and mends its call."""
         began = time.perf_counter()
+        _begin_for_caller(context)
         # Over SSE this runs in the task of the stream, whose own ID is that of the GET.
         headers = getattr(context.request, "headers", {})
         request = request_id.begin(headers.get(request_id.HEADER))
@@ -63,11 +65,13 @@ class McpTools:
         finally:
             milliseconds = (time.perf_counter() - began) * 1000
             logger.info(
-                "tool=%s outcome=%s milliseconds=%.1f characters=%d client=%s request_id=%s",
+                "tool=%s outcome=%s milliseconds=%.1f characters=%d caller=%s client=%s "
+                "request_id=%s",
                 name,
                 outcome,
                 milliseconds,
                 size,
+                caller.current().name,
                 client_family(headers),
                 request,
             )
@@ -83,6 +87,13 @@ class McpTools:
                 f"{name} did not answer within {self._deadline_seconds:g} s; "
                 "try again, or ask for less"
             ) from error
+
+
+def _begin_for_caller(context: ServerRequestContext[Any]) -> None:
+    """Over SSE the task is that of the stream, but each message has the key it was sent with."""
+    state = getattr(context.request, "scope", {}).get("state", {})
+    if "caller" in state:
+        caller.begin(state["caller"])
 
 
 def listing(tool: Tool) -> Wire:

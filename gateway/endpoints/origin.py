@@ -16,15 +16,21 @@ _HEADERS = (
     "content-type",
     "accept",
     "authorization",
+    "x-api-key",
+    "api-key",
     "mcp-protocol-version",
     "mcp-method",
     "mcp-name",
     "mcp-session-id",
     "last-event-id",
 )
-# The tools name these, so they are not known here.
-_PARAMETER_HEADER = re.compile(r"mcp-param-[\w.-]+", re.ASCII)
-_READABLE_HEADERS = "mcp-session-id, mcp-protocol-version, retry-after"
+# Tools name some, and OpenAI's SDKs send more with each version.
+_PARAMETER_HEADER = re.compile(r"(mcp-param|x-gateway|x-stainless)-[\w.-]+", re.ASCII)
+_READABLE_HEADERS = (
+    "mcp-session-id, mcp-protocol-version, retry-after, x-request-id, x-should-retry, "
+    "x-gateway-route-id, x-gateway-model, x-gateway-provider, x-gateway-tier, "
+    "x-gateway-cost-usd, x-gateway-attempts, x-gateway-quota-remaining"
+)
 
 
 class OriginGuard:

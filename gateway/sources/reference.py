@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from gateway.documents.document_id import IdPattern
 from gateway.sources.market.kind import DEFAULT_INTERVAL, INTERVALS, MarketKind
+from gateway.sources.router import KINDS as ROUTER_KINDS
 
 EXAMPLE = {"symbol": "BTCUSDT", "interval": "4h"}
 SHOWN_PHRASES = 6
@@ -16,27 +18,47 @@ browser under `/data/{{id}}`. Symbols are written without a separator and in any
 `BTCUSDT`); intervals are {", ".join(f"`{one}`" for one in INTERVALS)}, where `1M` is a month and
 `1m` a minute. A search that names no interval gets `{DEFAULT_INTERVAL}`.
 
-| ID | What it says | Fresh for | Tool behind it |
+Models are named by provider and wire name, which may hold slashes and colons. What tells of
+spending, limits and routes is for the owner's keys only.
+
+| ID | What it says | Fresh for | From |
 |---|---|---|---|
 """
 
 
 def reference(kinds: Sequence[MarketKind]) -> str:
-    rows = "".join(_row(kind) for kind in kinds)
-    return f"{_HEAD}{rows}\n{''.join(_section(kind) for kind in kinds)}"
+    """All kinds: those of the market, and those of the router."""
+    market = "".join(_market_row(kind) for kind in kinds)
+    router = "".join(
+        _row(kind.pattern, kind.description, kind.fresh_seconds, kind.told_by)
+        for kind in ROUTER_KINDS
+    )
+    sections = [*map(_market_section, kinds)]
+    sections += [
+        _section(kind.pattern, kind.description, kind.example, kind.phrases)
+        for kind in ROUTER_KINDS
+    ]
+    return f"{_HEAD}{market}{router}\n{''.join(sections)}"
 
 
-def _row(kind: MarketKind) -> str:
+def _market_row(kind: MarketKind) -> str:
     tool = f"`{kind.tool}`" if kind.tool else "the documents it joins"
-    fresh = f"{kind.fresh_seconds:g} s"
-    return f"| `{kind.pattern.template}` | {kind.description} | {fresh} | {tool} |\n"
+    return _row(kind.pattern, kind.description, kind.fresh_seconds, tool)
 
 
-def _section(kind: MarketKind) -> str:
-    example = kind.pattern.format(**EXAMPLE).text
-    phrases = ", ".join(f'"{phrase}"' for phrase in kind.phrases[:SHOWN_PHRASES])
+def _row(pattern: IdPattern, description: str, fresh_seconds: float, told_by: str) -> str:
+    return f"| `{pattern.template}` | {description} | {fresh_seconds:g} s | {told_by} |\n"
+
+
+def _market_section(kind: MarketKind) -> str:
     live = "Its title in search carries the value.\n" if kind.is_live else ""
+    example = kind.pattern.format(**EXAMPLE).text
+    return _section(kind.pattern, f"{kind.description}\n{live}".rstrip(), example, kind.phrases)
+
+
+def _section(pattern: IdPattern, description: str, example: str, phrases: Sequence[str]) -> str:
+    asked = ", ".join(f'"{phrase}"' for phrase in phrases[:SHOWN_PHRASES])
     return (
-        f"\n## {kind.pattern.kind}\n\n{kind.description}\n{live}\n"
-        f"- Example: `{example}`\n- Asked for by words such as {phrases}.\n"
+        f"\n## {pattern.kind}\n\n{description}\n\n"
+        f"- Example: `{example}`\n- Asked for by words such as {asked}.\n"
     )

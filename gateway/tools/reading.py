@@ -6,7 +6,7 @@ from typing import Any
 from gateway.clock import Clock, now, rfc3339
 from gateway.documents.document import Document
 from gateway.documents.registry import SNIPPET_CHARACTERS, Registry
-from gateway.tools.guidance import id_shapes
+from gateway.tools.guidance import MARKET, id_shapes, topics
 from gateway.tools.tool import Answer, Arguments, Tool
 
 MAX_TEXT_CHARACTERS = 50_000
@@ -47,16 +47,16 @@ class ReadingTools:
         return Answer(fetched(document, url, clock=self._clock))
 
     def _search_tool(self) -> Tool:
+        known = "; ".join((f"{MARKET}, several coins at once", *topics(self._registry.sources)))
         return Tool(
             name="search",
             title="Search live documents",
             description=(
-                "Use this when the user asks about anything live that this gateway knows: prices, "
-                "order books, candles, order flow and other market data of coins, in plain words "
-                "and any of several coins at once. Titles often carry the value, its unit and its "
-                "time already. Fetch a result's id for the whole document, and cite its url. An "
-                "empty list means that nothing listed matches: say so, and do not answer with "
-                "another coin. Do not use it for news or general knowledge."
+                f"Use this when the user asks about anything live that this gateway knows: {known}."
+                " Ask in plain words. Titles often carry the value, its unit and its time already. "
+                "Fetch a result's id for the whole document, and cite its url. An empty list means "
+                "that nothing listed matches: say so, and do not answer with another coin or model."
+                " Do not use it for news or general knowledge."
             ),
             input_schema=_one_string(
                 "query", "The question in plain words, such as 'bitcoin price' or 'ETH 4h candles'."

@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from gateway.errors import NotFound, Unavailable
+from gateway import caller
+from gateway.errors import NotFound, PermissionDenied, Unavailable
 from gateway.tools.arguments import check_arguments
 from gateway.tools.tool import Answer, Arguments, Tool
 
@@ -15,7 +16,7 @@ ToolSource = Callable[[], Awaitable[Sequence[Tool]]]
 
 
 class Toolbox:
-    """Tools of several sources: in the order of the sources, then of their names.
+    """Tools of several sources, in their order, as far as the current caller may use them.
 
     Of two tools with one name the first counts, so that no later source can take the place of
     a tool that a caller knows, such as `search`. `missing` names the services whose tools are
@@ -30,17 +31,21 @@ class Toolbox:
         self._left_out: set[str] = set()
 
     async def tools(self) -> Sequence[Tool]:
-        return list((await self._named()).values())
+        who = caller.current()
+        return [tool for tool in (await self._named()).values() if who.may_use_tool(tool.name)]
 
     async def tool(self, name: str) -> Tool:
         """Raises:
         NotFound: no tool has that name; the message lists those there are.
+        PermissionDenied: the caller may not use it.
         Unavailable: no tool has that name, but a service that is missing may have it.
         """
-        tools = await self._named()
+        tools, who = await self._named(), caller.current()
+        there_are = f"there are: {', '.join(filter(who.may_use_tool, tools))}"
         if name in tools:
-            return tools[name]
-        there_are = f"there are: {', '.join(tools)}"
+            if who.may_use_tool(name):
+                return tools[name]
+            raise PermissionDenied(f"the key of {who.name!r} may not use {name}; {there_are}")
         if missing := self._missing():
             raise Unavailable(
                 f"no tool is named {name[:60]!r} yet: {', '.join(missing)} has not been reached "
@@ -51,7 +56,7 @@ class Toolbox:
 
     async def call(self, name: str, arguments: Arguments) -> Answer:
         """Raises:
-        NotFound, Unavailable: as `tool` does.
+        NotFound, PermissionDenied, Unavailable: as `tool` does.
         InvalidRequest: the arguments do not fit; nothing was called.
         """
         tool = await self.tool(name)

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from gateway.app import Gateway, opened
-from gateway.config import Config
+from gateway.app.opening import Gateway, opened
+from gateway.config.settings import Config
 from gateway.documents.document import Document
 from gateway.documents.query import Query
 from gateway.errors import NotFound

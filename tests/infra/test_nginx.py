@@ -8,23 +8,29 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import openai
+import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.stand_ins.certificates import Authority
-from tests.stand_ins.gateway_process import free_port
+from tests.stand_ins.gateway_process import free_port, running_gateway
 from tests.stand_ins.http_server import serve
+from tests.stand_ins.llm.script import Answer
+from tests.stand_ins.llm.server import LlmStandIn
 from tests.stand_ins.machine import need
 from tests.stand_ins.nginx_process import NginxProcess, adapt, running_nginx
 
 STREAM_PATHS = ("/sse", "/sse/", "/mcp", "/mcp/")
 ALL_STREAM_PATHS = (*STREAM_PATHS, *(f"/research{path}" for path in STREAM_PATHS))
+ASKING_PATHS = ("/v1/chat/completions", "/ask", "/context/alex")
 IDLE_SECONDS = 60
 
 
@@ -89,7 +95,7 @@ def test_nginx_accepts_the_shipped_file(tmp_path: Path) -> None:
 async def test_an_event_passes_at_once_and_uncompressed_on_every_stream(tmp_path: Path) -> None:
     upstream = PatientStream()
     async with behind_nginx(tmp_path, upstream) as client:
-        for path in ALL_STREAM_PATHS:
+        for path in (*ALL_STREAM_PATHS, *ASKING_PATHS):
             upstream.first_was_seen.clear()
             async with asyncio.timeout(5), client.stream("GET", path) as answer:
                 assert answer.status_code == 200, path
@@ -107,7 +113,8 @@ async def test_pages_are_compressed_where_the_operator_wants_it(tmp_path: Path) 
 
 
 async def test_no_spelling_of_a_path_redirects(tmp_path: Path) -> None:
-    bare = (*ALL_STREAM_PATHS, "/messages", "/messages/", "/research/messages/", "/data", "/health")
+    bare = (*ALL_STREAM_PATHS, *ASKING_PATHS, "/messages", "/messages/", "/research/messages/",
+            "/data", "/health", "/v1/", "/ask/", "/context")  # fmt: skip
     async with behind_nginx(tmp_path, echo) as client:
         for path in bare:
             for method in ("GET", "POST"):
@@ -169,9 +176,26 @@ async def test_a_body_over_4_mib_is_refused_before_it_reaches_the_gateway(tmp_pa
             assert refused.status_code == 413, path
 
 
-async def test_no_log_of_nginx_holds_a_query_or_a_document_id(tmp_path: Path) -> None:
+async def test_a_picture_of_20_mb_passes_and_more_than_32_mib_does_not(tmp_path: Path) -> None:
+    async with behind_nginx(tmp_path, echo) as client:
+        passed = await client.post("/v1/chat/completions", content=b"x" * 20_000_000)
+        assert passed.json()["body_bytes"] == 20_000_000
+        refused = await client.post("/v1/chat/completions", content=b"x" * (32 * 1024**2 + 1))
+        assert refused.status_code == 413
+
+
+async def test_metrics_are_not_for_those_outside(tmp_path: Path) -> None:
+    async with behind_nginx(tmp_path, echo) as client:
+        for path in ("/metrics", "/metrics/", "/metrics?x=y", "/%6Detrics", "/v1/../metrics"):
+            answer = await client.get(path, headers={"authorization": "Bearer gw_key"})
+            assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied"), path
+
+
+async def test_no_log_of_nginx_holds_a_query_a_document_id_or_a_user(tmp_path: Path) -> None:
     secrets = (
         "/messages/?session_id=sesame",
+        "/context/sesame?most=sesame",
+        "/v1/usage?caller=sesame",
         "/data/sesame?q=sesame",
         "/?q=sesame",
         "/mcp?key=sesame",
@@ -189,6 +213,7 @@ async def test_no_log_of_nginx_holds_a_query_or_a_document_id(tmp_path: Path) ->
     logs = _logs_in(tmp_path)
     assert 'path="/messages/"' in logs
     assert 'path="/data/..."' in logs
+    assert 'path="/context/..."' in logs
     assert "sesame" not in logs
 
 
@@ -213,6 +238,19 @@ async def test_a_gateway_that_is_away_is_a_503_that_says_when_to_come_back(tmp_p
                 assert answer.headers["content-type"] == "application/problem+json", path
                 seconds = answer.json()["retry_after_seconds"]
                 assert answer.headers["retry-after"] == str(seconds), path
+
+
+async def test_openais_client_understands_a_gateway_that_is_away(tmp_path: Path) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    with running_nginx(tmp_path, upstream_url=nowhere, https_port=free_port()) as nginx:
+        async with client_of(nginx) as http:
+            client = openai.AsyncOpenAI(
+                base_url=f"{nginx.base_url}/v1", api_key="gw_key", http_client=http, max_retries=0
+            )
+            with pytest.raises(openai.InternalServerError) as refused:
+                await client.models.list()
+    assert refused.value.status_code == 503
+    assert refused.value.code == "unavailable"
 
 
 async def test_an_error_of_the_gateway_passes_as_it_is(tmp_path: Path) -> None:
@@ -268,6 +306,35 @@ async def test_the_gateway_answers_on_every_spelling_behind_nginx(front: NginxPr
                 assert stream.headers["content-type"].startswith("text/event-stream"), path
 
 
+async def test_a_chat_streams_piece_by_piece_behind_nginx(tmp_path: Path) -> None:
+    first_was_seen, port = asyncio.Event(), free_port()
+    text = Answer(pieces=("first ", "second"), hold_after=1, hold=first_was_seen)
+    async with LlmStandIn("openai") as provider, AsyncExitStack() as stack:
+        provider.always("*", text)
+        key = {"OPENAI_API_KEY": "sk-one", "GATEWAY_API_KEYS": "tester=gw_0123456789abcdef"}
+        gateway = running_gateway(
+            "--public-url", f"https://127.0.0.1:{port}",
+            env={**key, "OPENAI_BASE_URL": provider.base_url},
+        )  # fmt: skip
+        # In a thread: while it starts, it asks the provider here for its models.
+        running = await asyncio.to_thread(stack.enter_context, gateway)
+        nginx = stack.enter_context(
+            running_nginx(tmp_path, upstream_url=running.base_url, https_port=port)
+        )
+        client = openai.AsyncOpenAI(
+            base_url=f"{nginx.base_url}/v1",
+            api_key="gw_0123456789abcdef",
+            http_client=await stack.enter_async_context(client_of(nginx)),
+            max_retries=0,
+        )
+        async with asyncio.timeout(10):
+            chunks = await client.chat.completions.create(
+                model="openai/small", messages=[{"role": "user", "content": "Hello"}], stream=True
+            )
+            said = [chunk.choices[0].delta.content or "" async for chunk in _seen(chunks, text)]
+    assert "".join(said) == "first second"
+
+
 async def test_what_is_cited_opens_behind_nginx(front: NginxProcess) -> None:
     search = {"name": "search", "arguments": {"query": "price of bitcoin"}}
     async with client_of(front) as client:
@@ -312,6 +379,14 @@ def test_a_stream_that_is_idle_for_a_minute_gets_its_pings_and_still_answers(
         result = next(line for line in lines if line.startswith("data: ")).removeprefix("data: ")
     assert json.loads(result) == {"jsonrpc": "2.0", "id": 1, "result": {}}
     assert pings >= 3
+
+
+async def _seen(chunks: AsyncIterator[Any], held: Answer) -> AsyncIterator[Any]:
+    """The chunks; once the first was seen, the provider may say more."""
+    async for chunk in chunks:
+        yield chunk
+        if held.hold:
+            held.hold.set()
 
 
 def _logs_in(folder: Path) -> str:

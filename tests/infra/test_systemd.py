@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import load
+from gateway.config.settings import load
 from tests.stand_ins.machine import need
 
 FOLDER = Path(__file__).parents[2] / "infra" / "systemd"

@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.config import Config
+from gateway.config.settings import Config
 from gateway.errors import ConfigurationError
 from gateway.market.settings import (
     CHECK_SECONDS,

@@ -1,6 +1,7 @@
 """The gateway itself, as its users start it: `gateway serve` in a process of its own."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import httpx
 
+ROOT = Path(__file__).parents[2]
 READY_SECONDS = 60  # takes 3 s on a quiet machine
 
 
@@ -61,7 +63,7 @@ def running_gateway(
         with log_file.open("wb") as log:
             process = subprocess.Popen(
                 [*command, "--port", str(port), *arguments],
-                env={**_own_environment(), **(env or {})},
+                env={**own_environment(), "MCP_DATABASE_DIR": folder, **(env or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -89,9 +91,11 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _own_environment() -> Mapping[str, str]:
-    foreign = ("GATEWAY_", "BINANCE_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+def own_environment() -> Mapping[str, str]:
+    """This machine's, without what configures a gateway."""
+    variables = (ROOT / ".env.example").read_text("utf-8")
+    foreign = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", variables, re.MULTILINE))
+    return {name: value for name, value in os.environ.items() if name not in foreign}
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], running: GatewayProcess) -> None:

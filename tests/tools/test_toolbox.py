@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
-from gateway.errors import InvalidRequest, NotFound, Unavailable
+from gateway import caller
+from gateway.caller import Caller
+from gateway.errors import InvalidRequest, NotFound, PermissionDenied, Unavailable
 from gateway.tools.tool import Answer, Arguments, Tool
 from gateway.tools.toolbox import Toolbox
 
@@ -64,3 +66,25 @@ async def test_a_tool_of_a_service_that_was_never_reached_is_unavailable_not_unk
     missing.clear()
     with pytest.raises(NotFound, match="no tool is named"):
         await toolbox.call("binance_get_ticker", {})
+
+
+async def test_a_caller_sees_and_calls_only_the_tools_that_its_key_allows() -> None:
+    toolbox = Toolbox([source("gateway", "search", "fetch"), source("service", "trade_buy")])
+    caller.begin(Caller("alice", tools=("search", "trade_*")))
+    assert [tool.name for tool in await toolbox.tools()] == ["search", "trade_buy"]
+    assert (await toolbox.call("trade_buy", {})).content == {"says": "service"}
+    with pytest.raises(PermissionDenied) as refusal:
+        await toolbox.call("fetch", {})
+    assert str(refusal.value) == (
+        "the key of 'alice' may not use fetch; there are: search, trade_buy"
+    )
+    with pytest.raises(NotFound, match=r"there are: search, trade_buy$"):
+        await toolbox.call("serch", {})
+
+
+async def test_a_tool_that_a_caller_may_not_use_still_keeps_its_name() -> None:
+    toolbox = Toolbox([source("gateway", "search"), source("service", "search")])
+    caller.begin(Caller("bob", tools=("trade_*",)))
+    assert not await toolbox.tools()
+    with pytest.raises(PermissionDenied):
+        await toolbox.call("search", {})

@@ -116,8 +116,9 @@ def _sound(chunk: Chunk) -> Chunk:
         texts += (block.text, block.signature, block.redacted)
     for call in chunk.tool_calls:
         texts += (call.id, call.name, call.arguments)
-    if not all(text is None or isinstance(text, str) for text in texts):
-        raise TypeError("a text is no text")
-    if not isinstance(chunk.logprobs, Mapping | None):
+    for text in texts:
+        if text is not None and not isinstance(text, str):
+            raise TypeError("a text is no text")
+    if chunk.logprobs is not None and not isinstance(chunk.logprobs, Mapping):
         raise TypeError("logprobs are no object")
     return chunk

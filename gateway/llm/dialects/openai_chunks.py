@@ -17,7 +17,7 @@ from gateway.llm.dialects.openai_usage import (
 from gateway.llm.dialects.reasoning_details import blocks_of
 from gateway.llm.dialects.tool_calls import Piece, ToolCalls
 from gateway.llm.event_stream import BODY, Event
-from gateway.llm.messages import Chunk, FinishReason, Reasoning, Usage
+from gateway.llm.messages import Chunk, FinishReason, Reasoning, ToolCallDelta, Usage
 
 # These document that every whole answer ends with [DONE]; of others a finish reason is enough.
 _ALWAYS_SAY_DONE: frozenset[Kind] = frozenset({"nanogpt", "openrouter", "openai", "azure"})
@@ -103,9 +103,12 @@ class OpenAIReader:
         if choice is None:
             choice = self._choices[number] = _Choice()
         delta = raw.get("delta") or raw.get("message") or {}
-        extra = _unknown(delta, _READ_OF_DELTA) | _unknown(raw, _READ_OF_CHOICE)
+        extra = _unknown(delta, _READ_OF_DELTA)
+        extra |= _unknown(raw, _READ_OF_CHOICE)
         text, reasoning = _said(delta)
-        calls = tuple(choice.calls.delta(_call(call)) for call in delta.get("tool_calls") or ())
+        calls: tuple[ToolCallDelta, ...] = ()
+        if delta.get("tool_calls"):
+            calls = tuple(choice.calls.delta(_call(call)) for call in delta["tool_calls"])
         finish = None
         if raw.get("finish_reason") and not choice.is_finished:
             finish = self._finish(raw, choice, extra)
@@ -155,6 +158,8 @@ class OpenAIReader:
         return usage_of(self._usage)
 
     def _note_unknown(self, frame: dict[str, Any]) -> None:
+        if frame.keys() <= _READ_OF_FRAME:
+            return
         for name in frame.keys() - _READ_OF_FRAME:
             value = frame[name]
             if value is not None and self._told.get(name) != value:
@@ -195,4 +200,7 @@ def _call(raw: Mapping[str, Any]) -> Piece:
 
 
 def _unknown(raw: Mapping[str, Any], read: frozenset[str]) -> dict[str, Any]:
+    # Nearly every piece has nothing unknown, and that is quicker to see than to list.
+    if raw.keys() <= read:
+        return {}
     return {name: raw[name] for name in raw.keys() - read if raw[name] is not None}

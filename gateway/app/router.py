@@ -1,0 +1,126 @@
+"""Opens the router: its database, ledger, providers, catalog and completions, in this order."""
+
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from gateway.caller import LOCAL
+from gateway.config.settings import Config
+from gateway.conversations import Conversations
+from gateway.llm.catalog.assembly import ConfiguredProvider
+from gateway.llm.catalog.catalog import Catalog
+from gateway.llm.catalog.kept_lists import KeptLists
+from gateway.llm.catalog.refresh import ListedProvider, Refresh
+from gateway.llm.completion import Completion, Hints
+from gateway.llm.messages import ChatRequest
+from gateway.llm.provider.provider import Provider
+from gateway.llm.provider.settings import ProviderSettings
+from gateway.llm.quota_watch import QuotaWatch
+from gateway.llm.route import Route
+from gateway.sources.router import RouterSources
+from gateway.storage.database import Database
+from gateway.usage.ledger import Ledger
+from gateway.usage.metrics import LimitMetrics
+
+LOCAL_LIST_SECONDS = 60.0
+# At the first start, so that the first request knows what is free; nobody is waited for longer.
+LISTING_SECONDS = 2.0
+_AT_HOME = ("ollama", "lmstudio", "demo")
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """All that routes, answers and counts."""
+
+    catalog: Catalog
+    providers: Mapping[str, Provider]
+    ledger: Ledger
+    completion: Completion
+    conversations: Conversations
+    sources: RouterSources
+    metrics: CollectorRegistry
+
+
+@asynccontextmanager
+async def opened_router(
+    config: Config, *, more_providers: Sequence[ProviderSettings] = ()
+) -> AsyncIterator[Router]:
+    """Open until the end of the block; no provider has to be there for it to open."""
+    async with AsyncExitStack() as stack:
+        # Opened in this order, closed in reverse.
+        _make_private(config.data_dir)
+        database = await stack.enter_async_context(Database(config.database))
+        registry = CollectorRegistry()
+        ledger = Ledger(
+            database,
+            config.limits,
+            alert_percents=tuple(config.alerts),
+            on_alert=[lambda alert: metrics.count(alert)],
+            retention_days=config.retention_days,
+        )
+        metrics = LimitMetrics(registry, ledger.all_standing)
+        await stack.enter_async_context(ledger)
+        settings = (*config.provider_settings, *more_providers)
+        providers = {one.name: Provider(one) for one in settings}
+        for provider in providers.values():
+            await stack.enter_async_context(provider)
+        catalog = Catalog([_configured(one) for one in settings], config.model_overrides)
+        refresh = await stack.enter_async_context(_refresh(catalog, providers, config.data_dir))
+        await stack.enter_async_context(QuotaWatch(providers.values(), ledger))
+        completion = Completion(
+            catalog,
+            providers,
+            ledger,
+            config.policy,
+            max_parallel=config.max_parallel_tasks,
+        )
+        await stack.enter_async_context(completion)
+        await refresh.heard(within_seconds=LISTING_SECONDS)
+        yield Router(
+            catalog,
+            providers,
+            ledger,
+            completion,
+            Conversations(database),
+            _sources(catalog, ledger, completion, providers),
+            registry,
+        )
+
+
+def _sources(
+    catalog: Catalog, ledger: Ledger, completion: Completion, providers: Mapping[str, Provider]
+) -> RouterSources:
+    def plan(request: ChatRequest, task: str) -> Route:
+        return completion.plan(LOCAL, request, Hints(task=task))  # type: ignore[arg-type]
+
+    def statuses() -> Mapping[str, str]:
+        return {name: provider.status.state for name, provider in providers.items()}
+
+    return RouterSources(catalog, ledger, plan=plan, statuses=statuses)
+
+
+def _refresh(catalog: Catalog, providers: Mapping[str, Provider], data_dir: Path) -> Refresh:
+    listed = [
+        ListedProvider(name, provider.listed, interval_seconds=LOCAL_LIST_SECONDS)
+        if provider.kind in _AT_HOME
+        else ListedProvider(name, provider.listed)
+        for name, provider in providers.items()
+    ]
+    return Refresh(catalog, listed, kept=KeptLists(data_dir / "models"))
+
+
+def _configured(settings: ProviderSettings) -> ConfiguredProvider:
+    # Whatever speaks as OpenAI does elsewhere has neither OpenAI's models nor its prices.
+    known_as = "" if settings.kind == "openai_compatible" else None
+    return ConfiguredProvider(settings.name, settings.kind, settings.deployments, known_as=known_as)
+
+
+def _make_private(folder: Path) -> None:
+    """Nobody else on this machine may look into it."""
+    if not folder.is_dir():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.chmod(folder, 0o700)

@@ -1,0 +1,139 @@
+"""The gateway's doors and pages as one ASGI app."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.app.opening import Gateway, View
+from gateway.app.router import Router
+from gateway.caller import Caller
+from gateway.config.settings import Config
+from gateway.documents.registry import Registry
+from gateway.tools.guidance import instructions
+from gateway.version import VERSION
+
+NAME = "Gateway"
+
+
+@asynccontextmanager
+async def served(config: Config, gateway: Gateway) -> AsyncIterator[ASGIApp]:
+    """Answers until the end of the block."""
+    # FastMCP takes longer to import than all else, and the command line does without.
+    from gateway.endpoints.authentication import Authentication
+    from gateway.endpoints.health import health_routes
+    from gateway.endpoints.origin import OriginGuard
+    from gateway.endpoints.request_log import RequestLog
+
+    async with AsyncExitStack() as stack:
+        owners = await _reading_doors(config, gateway.owners, stack)
+        others = await _reading_doors(config, gateway.others, stack)
+        asking = Starlette(
+            routes=[*_asking_doors(gateway), Mount("/", app=_ByCaller(owners, others))],
+            exception_handlers={HTTPException: _refusal},
+        )
+        answering = _ByPath(_openai_doors(gateway.router), asking)
+        authenticated = Authentication(
+            answering, keys=config.callers, keyless=config.caller_without_key
+        )
+        guarded = OriginGuard(
+            authenticated, allowed_hosts=config.hosts, allowed_origins=config.allowed_origins
+        )
+        # Health is asked by address, from inside: it answers whatever the Host says.
+        health = health_routes(gateway.statuses, version=VERSION)
+        yield RequestLog(Starlette(routes=[*health, Mount("/", app=guarded)]))
+
+
+async def _reading_doors(config: Config, view: View, stack: AsyncExitStack) -> ASGIApp:
+    """MCP and the pages, over what some callers see."""
+    from gateway.endpoints.mcp import McpDoor
+    from gateway.endpoints.pages import page_routes
+
+    open_door = partial(
+        McpDoor,
+        name=NAME,
+        instructions=instructions(view.registry.sources),
+        version=VERSION,
+        deadline_seconds=config.tool_deadline_seconds,
+    )
+    door = await stack.enter_async_context(open_door(view.toolbox))
+    research = await stack.enter_async_context(open_door(view.reading, prefix="/research"))
+    pages = page_routes(view.registry, public_url=config.url, connector_name=NAME)
+    return Starlette(
+        routes=[*door.routes(), *research.routes(), *pages],
+        exception_handlers={HTTPException: _refusal},
+    )
+
+
+def _openai_doors(router: Router) -> ASGIApp:
+    """What OpenAI's clients speak, errors included."""
+    from gateway.endpoints.chat import chat_routes
+    from gateway.endpoints.embeddings import embedding_routes
+    from gateway.endpoints.models import model_routes
+    from gateway.endpoints.openai_problems import no_such_path
+    from gateway.endpoints.usage import usage_routes
+
+    routes = [
+        *chat_routes(router.completion),
+        *embedding_routes(router.completion),
+        *model_routes(router.catalog),
+        *usage_routes(router.ledger),
+    ]
+    return Starlette(routes=routes, exception_handlers={HTTPException: no_such_path})
+
+
+def _asking_doors(gateway: Gateway) -> Sequence[BaseRoute]:
+    from gateway.endpoints.ask import ask_routes
+    from gateway.endpoints.context import context_routes
+    from gateway.endpoints.metrics import metrics_routes
+
+    def registry_of(caller: Caller) -> Registry:
+        return (gateway.owners if caller.is_owner else gateway.others).registry
+
+    router = gateway.router
+    return [
+        *ask_routes(router.completion, router.conversations, registry_of),
+        *context_routes(router.conversations),
+        *metrics_routes(router.metrics),
+    ]
+
+
+class _ByPath:
+    """What is under OpenAI's path is answered by one app, all else by another."""
+
+    def __init__(self, openai: ASGIApp, others: ASGIApp) -> None:
+        from gateway.endpoints.authentication import is_openai_path
+
+        self._is_openai_path = is_openai_path
+        self._openai = openai
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_openai = self._is_openai_path(scope.get("path", ""))
+        await (self._openai if is_openai else self._others)(scope, receive, send)
+
+
+class _ByCaller:
+    """Owners are answered by one app, all others by another, which knows less."""
+
+    def __init__(self, owners: ASGIApp, others: ASGIApp) -> None:
+        self._owners = owners
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        state: Mapping[str, object] = scope.get("state", {})
+        is_owner = getattr(state.get("caller"), "is_owner", False)
+        await (self._owners if is_owner else self._others)(scope, receive, send)
+
+
+async def _refusal(request: Request, error: Exception) -> Response:
+    """No such path or method, as JSON: a client that probes must never meet a page."""
+    assert isinstance(error, HTTPException)
+    detail = f"{request.method} {request.url.path[:100]}: {error.detail}"
+    return JSONResponse({"error": detail}, error.status_code, headers=error.headers)

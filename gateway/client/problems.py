@@ -1,0 +1,100 @@
+"""What a gateway refuses, as the same errors that it raises inside: `gateway.errors`."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from gateway.errors import (
+    BadAnswer,
+    DeadlineExceeded,
+    GatewayError,
+    InvalidRequest,
+    LimitExceeded,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    Unauthenticated,
+    Unavailable,
+)
+
+RETRY_SECONDS = 5.0
+# Where OpenAI has a word of its own, the gateway says that.
+_OPENAI_CODES: Mapping[str, type[GatewayError]] = {
+    "invalid_api_key": Unauthenticated,
+    "model_not_found": NotFound,
+    "rate_limit_exceeded": RateLimited,
+}
+_BY_STATUS: Mapping[int, type[GatewayError]] = {
+    401: Unauthenticated,
+    403: PermissionDenied,
+    404: NotFound,
+    429: RateLimited,
+    503: Unavailable,
+    504: DeadlineExceeded,
+}
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raises:
+    Unavailable: the gateway cannot be reached.
+    DeadlineExceeded: it does not answer in time.
+    """
+    try:
+        yield
+    except httpx.TimeoutException as error:
+        raise DeadlineExceeded("the gateway did not answer in time") from error
+    except httpx.TransportError as error:
+        raise Unavailable(
+            f"the gateway cannot be reached: {error}", retry_after_seconds=RETRY_SECONDS
+        ) from error
+
+
+def checked(answer: httpx.Response) -> httpx.Response:
+    """The answer, which has been read, unless it is an error.
+
+    Raises:
+        GatewayError: of the class that the gateway raised.
+    """
+    if answer.is_success:
+        return answer
+    try:
+        body = answer.json()
+    except ValueError:
+        body = {}
+    raise error_of(body if isinstance(body, dict) else {}, answer.status_code, answer.headers)
+
+
+def error_of(body: Mapping[str, Any], status: int, headers: Mapping[str, str]) -> GatewayError:
+    """From a problem of ours, or from an error in OpenAI's shape."""
+    told = body.get("error") or body.get("detail") or f"HTTP status {status}"
+    fields = told if isinstance(told, dict) else {**body, "message": told}
+    message = str(fields.get("message"))
+    kind = _kind(str(fields.get("code")), status)
+    seconds = _seconds(headers.get("retry-after"))
+    if issubclass(kind, LimitExceeded):
+        limit = str(fields.get("limit", ""))
+        return LimitExceeded(message, limit=limit, retry_after_seconds=seconds)
+    if issubclass(kind, RateLimited | Unavailable):
+        return kind(message, retry_after_seconds=seconds)
+    if issubclass(kind, NotFound):
+        return NotFound(message, suggestions=fields.get("suggestions", ()))
+    return kind(message)
+
+
+def _kind(code: str, status: int) -> type[GatewayError]:
+    by_code = {one.code: one for one in _every(GatewayError)} | dict(_OPENAI_CODES)
+    usual = InvalidRequest if 400 <= status < 500 else BadAnswer
+    return by_code.get(code) or _BY_STATUS.get(status, usual)
+
+
+def _every(kind: type[GatewayError]) -> Iterator[type[GatewayError]]:
+    yield kind
+    for narrower in kind.__subclasses__():
+        yield from _every(narrower)
+
+
+def _seconds(text: str | None) -> float:
+    return float(text) if text and text.isdecimal() else RETRY_SECONDS

@@ -1,0 +1,89 @@
+"""What was said before, kept for each caller under IDs of its own users."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
+
+from gateway.clock import Clock, now
+from gateway.storage.database import Database
+from gateway.storage.tables import conversation_messages as kept
+from gateway.storage.tables import microseconds, moment
+
+Role = Literal["system", "user", "assistant"]
+
+MOST_MESSAGES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message; `created` is when it was kept."""
+
+    role: Role
+    content: str
+    created: datetime
+
+
+class Conversations:
+    """Each caller has its own: the same user ID of another caller is another conversation.
+
+    Of one conversation the last `most_messages` are kept.
+    """
+
+    def __init__(
+        self, database: Database, *, most_messages: int = MOST_MESSAGES, clock: Clock = now
+    ) -> None:
+        self._database = database
+        self._most_messages = most_messages
+        self._clock = clock
+
+    async def last(self, caller: str, user_id: str, *, most: int) -> Sequence[Said]:
+        """At most so many messages, the newest last."""
+
+        def work(connection: Connection) -> list[Said]:
+            rows = connection.execute(
+                select(kept.c.role, kept.c.content, kept.c.created)
+                .where(_of(caller, user_id))
+                .order_by(kept.c.position.desc())
+                .limit(most)
+            ).all()
+            return [Said(row.role, row.content, moment(row.created)) for row in reversed(rows)]
+
+        return await self._database.read(work)
+
+    async def add(self, caller: str, user_id: str, *, messages: Sequence[tuple[Role, str]]) -> None:
+        """All of them together, in this order, behind what was said before."""
+        created = microseconds(self._clock())
+
+        def work(connection: Connection) -> None:
+            newest = select(func.max(kept.c.position)).where(_of(caller, user_id))
+            begin = (connection.scalar(newest) or 0) + 1
+            rows = [
+                {
+                    "caller": caller,
+                    "user_id": user_id,
+                    "position": position,
+                    "role": role,
+                    "content": content,
+                    "created": created,
+                }
+                for position, (role, content) in enumerate(messages, begin)
+            ]
+            connection.execute(insert(kept), rows)
+            oldest = begin + len(messages) - self._most_messages
+            connection.execute(delete(kept).where(_of(caller, user_id), kept.c.position < oldest))
+
+        if messages:
+            await self._database.write(work)
+
+    async def forget(self, caller: str, user_id: str) -> int:
+        """Remove a conversation; how many messages it had."""
+        return await self._database.write(
+            lambda connection: connection.execute(delete(kept).where(_of(caller, user_id))).rowcount
+        )
+
+
+def _of(caller: str, user_id: str) -> ColumnElement[bool]:
+    return (kept.c.caller == caller) & (kept.c.user_id == user_id)

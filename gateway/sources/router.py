@@ -1,0 +1,58 @@
+"""All that can be found about the router: models, spending, limits and choices."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from gateway.clock import Clock, now
+from gateway.documents.query import Lexicon
+from gateway.documents.source import DocumentSource
+from gateway.llm.catalog.catalog import Catalog
+from gateway.llm.messages import ChatRequest
+from gateway.llm.route import Route
+from gateway.sources.models.source import ModelSource, ProviderSource
+from gateway.sources.router_reader import ExceptOfRouter, RouterLexicon, RouterReader
+from gateway.sources.routing import RouteSource, RoutingSource
+from gateway.sources.usage.limits import BUDGET, QUOTA, LimitSource
+from gateway.sources.usage.source import UsageSource
+from gateway.usage.ledger import Ledger
+
+# What the reference of documents tells of each kind.
+KINDS = (ModelSource, ProviderSource, UsageSource, QUOTA, BUDGET, RoutingSource, RouteSource)
+
+
+class RouterSources:
+    """The sources over one catalog, one ledger and one router.
+
+    `open_documents` are those that tell nothing of anybody's spending or set-up.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        ledger: Ledger,
+        *,
+        plan: Callable[[ChatRequest, str], Route],
+        statuses: Callable[[], Mapping[str, str]],
+        clock: Clock = now,
+    ) -> None:
+        reader = RouterReader(catalog, clock=clock)
+        self._reader = reader
+        self._catalog = catalog
+        self._ledger = ledger
+        self.open_documents: Sequence[DocumentSource] = (ModelSource(catalog, reader, clock=clock),)
+        self.documents: Sequence[DocumentSource] = (
+            *self.open_documents,
+            ProviderSource(catalog, reader, statuses, clock=clock),
+            UsageSource(ledger, reader, clock=clock),
+            LimitSource(QUOTA, ledger, reader, clock=clock),
+            LimitSource(BUDGET, ledger, reader, clock=clock),
+            RoutingSource(plan, reader, clock=clock),
+            RouteSource(ledger, reader, clock=clock),
+        )
+
+    def lexicons(
+        self, others: Sequence[Lexicon] = (), *, is_owner: bool = True
+    ) -> Sequence[Lexicon]:
+        """Ours, and those of other sources, which questions about the router do not concern."""
+        kinds = frozenset(limit.kind for limit in self._ledger.limits)
+        ours = RouterLexicon(self._reader, self._catalog, limit_kinds=kinds, is_owner=is_owner)
+        return (ours, *(ExceptOfRouter(one, self._reader, is_owner=is_owner) for one in others))

@@ -1,0 +1,107 @@
+"""Documents about what was spent: `usage:{window}`."""
+
+from collections.abc import Sequence
+
+from gateway.clock import Clock, now, rfc3339
+from gateway.documents.document import Document, Entry
+from gateway.documents.document_id import DocumentId, IdPattern
+from gateway.documents.query import Query
+from gateway.errors import InvalidRequest
+from gateway.sources.models.source import words_at
+from gateway.sources.router_reader import RouterReader
+from gateway.sources.usage.rendering import (
+    NOTHING,
+    Breakdown,
+    usage_summary,
+    usage_text,
+    usage_title,
+)
+from gateway.sources.usage.windows import EXAMPLES, settled, span
+from gateway.usage.ledger import Ledger
+from gateway.usage.report import Grouping
+
+# Offered, after what the question names itself.
+USUAL = ("today", "7d", "30d")
+_BREAKDOWNS: tuple[tuple[Grouping, str], ...] = (
+    ("model", "By model"),
+    ("provider", "By provider"),
+    ("task", "By task"),
+    ("tier", "By tier"),
+    ("caller", "By caller"),
+    ("day", "By day"),
+)
+
+
+class UsageSource:
+    """What calls cost and used in a window: today, seven days, a month, a day."""
+
+    pattern = IdPattern("usage:{window}", {"window": settled})
+    fresh_seconds = 2.0
+    description = (
+        "What was spent and used in a time, by model, provider, task, tier, caller and day. "
+        f"A time is {EXAMPLES}, in UTC."
+    )
+    example = "usage:30d"
+    told_by = "the ledger"
+    phrases = ("what did I spend yesterday", "usage last month", "tokens used today")
+    is_private = True
+
+    def __init__(self, ledger: Ledger, reader: RouterReader, *, clock: Clock = now) -> None:
+        self._ledger = ledger
+        self._reader = reader
+        self._clock = clock
+
+    @property
+    def revision(self) -> object:
+        return self._clock().date()
+
+    def entries(self, query: Query) -> Sequence[Entry]:
+        if "usage" not in query.values("topic"):
+            return ()
+        question = self._reader.read(query.words)
+        asked = question.cues.places("spent", "used", "usage_part") | question.name_places
+        named = {one.window: frozenset(range(one.start, one.end)) for one in question.windows}
+        this_month = f"{self._clock():%Y-%m}"
+        windows = named or {this_month: asked, **dict.fromkeys(USUAL, asked)}
+        return [
+            Entry(
+                self.pattern.format(window=window),
+                f"Spent {title}",
+                self.description,
+                phrases=words_at(query, asked | places),
+                prior=1 - 0.1 * rank,
+                is_live=rank == 0,
+            )
+            for rank, (window, places) in enumerate(windows.items())
+            if (title := self._title(window))
+        ]
+
+    async def read(self, document_id: DocumentId) -> Document:
+        """Raises:
+        InvalidRequest: the ID names no time.
+        """
+        moment = self._clock()
+        asked = span(document_id.values["window"], moment)
+        total = await self._ledger.report(asked.start, asked.end)
+        breakdowns = [
+            Breakdown(by, title, await self._ledger.report(asked.start, asked.end, group_by=(by,)))
+            for by, title in _BREAKDOWNS
+            if total
+        ]
+        line = total[0] if total else NOTHING
+        return Document(
+            id=document_id,
+            title=usage_title(asked, line),
+            summary=usage_summary(asked, line),
+            text=usage_text(asked, line, breakdowns),
+            as_of=moment,
+            source="this gateway's ledger",
+            metadata={"from": rfc3339(asked.start), "to": rfc3339(asked.end)},
+        )
+
+    def _title(self, window: str) -> str:
+        """Empty for a day that no month has."""
+        try:
+            return span(window, self._clock()).title
+        except InvalidRequest:
+            return ""
