@@ -25,7 +25,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "market", "search", "fetch", "documents", "check", "version"]
+    "command", ["serve", "stdio", "market", "search", "fetch", "documents", "check", "version"]
 )
 def test_every_command_explains_itself(command: str) -> None:
     said = subprocess.run(

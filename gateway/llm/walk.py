@@ -206,7 +206,10 @@ class Walk:
         return f"{first.model.id}, {price}: {first.reason} ({what})"
 
     def _refusal(self) -> Refusal:
-        cheapest = min(self.left_out.payable, key=self.scoring.expected_microusd, default=None)
+        payable = (
+            one for one in self.left_out.payable if self._conditions(one.model, None).is_allowed
+        )
+        cheapest = min(payable, key=self.scoring.expected_microusd, default=None)
         offer = None if cheapest is None else (cheapest, *self.costs(cheapest))
         return refusal(
             self.left_out,

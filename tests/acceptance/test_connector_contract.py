@@ -12,6 +12,7 @@ from tests.stand_ins.mcp_clients import over_sse, refused, said
 from tests.stand_ins.tool_definitions import released
 
 MARKET_TOOLS = 14
+MODEL_TOOLS = 4
 QUERIES = (
     "What is the current price of Bitcoin?",
     "Is the ETH order book healthy?",
@@ -48,14 +49,14 @@ def test_search_and_fetch_take_exactly_one_string(gateway: GatewayProcess) -> No
 
 def test_every_tool_says_what_it_may_change(gateway: GatewayProcess) -> None:
     tools = listed(f"{gateway.base_url}/mcp")
-    assert len(tools) == 2 + MARKET_TOOLS
+    assert len(tools) == 2 + MARKET_TOOLS + MODEL_TOOLS
     assert list(tools)[:2] == ["search", "fetch"]
     for name, tool in tools.items():
         assert re.fullmatch(r"[a-z][a-z0-9_]{0,59}", name)
         assert 0 < len(tool["description"]) <= 1_024
         assert tool["title"]
         hints = tool["annotations"]
-        assert hints["readOnlyHint"] is True
+        assert hints["readOnlyHint"] is (name != "create_chat_completion")
         assert hints["destructiveHint"] is False
         assert isinstance(hints["idempotentHint"], bool)
         assert isinstance(hints["openWorldHint"], bool)

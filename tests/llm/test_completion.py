@@ -1,6 +1,7 @@
 """A request becomes one answer, one honest fallback at most, and one line for each call."""
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -265,6 +266,18 @@ async def test_a_caller_uses_the_models_of_its_key_only(database_url: str) -> No
             await said(routed.completion, asked("openrouter/small"), some)
         with pytest.raises(Unauthenticated):
             await said(routed.completion, asked("openrouter/large"), ANONYMOUS)
+
+
+async def test_a_caller_is_offered_no_model_that_its_key_may_not_use(database_url: str) -> None:
+    async with (
+        LlmStandIn("openrouter") as one,
+        LlmStandIn("nanogpt", offers=[Offer("tiny", input=Decimal("0.01"))]) as cheaper,
+        router(one, cheaper, database_url=database_url) as routed,
+    ):
+        some = Caller("some", models=("openrouter/*",))
+        with pytest.raises(PaymentRequired, match="openrouter/") as caught:
+            await said(routed.completion, asked("auto"), some)
+        assert "nanogpt" not in str(caught.value)
 
 
 async def test_an_unknown_model_is_not_found_with_suggestions(database_url: str) -> None:

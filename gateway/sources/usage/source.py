@@ -6,7 +6,7 @@ from gateway.clock import Clock, now, rfc3339
 from gateway.documents.document import Document, Entry
 from gateway.documents.document_id import DocumentId, IdPattern
 from gateway.documents.query import Query
-from gateway.errors import InvalidRequest
+from gateway.errors import InvalidRequest, NotFound
 from gateway.sources.models.source import words_at
 from gateway.sources.router_reader import RouterReader
 from gateway.sources.usage.rendering import (
@@ -78,10 +78,14 @@ class UsageSource:
 
     async def read(self, document_id: DocumentId) -> Document:
         """Raises:
-        InvalidRequest: the ID names no time.
+        NotFound: the ID names no time.
         """
         moment = self._clock()
-        asked = span(document_id.values["window"], moment)
+        try:
+            asked = span(document_id.values["window"], moment)
+        except InvalidRequest as error:
+            usual = (*USUAL, f"{moment:%Y-%m}")
+            raise NotFound(str(error), suggestions=[f"usage:{one}" for one in usual]) from error
         total = await self._ledger.report(asked.start, asked.end)
         breakdowns = [
             Breakdown(by, title, await self._ledger.report(asked.start, asked.end, group_by=(by,)))
