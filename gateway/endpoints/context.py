@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from pydantic import Field
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -10,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from gateway.clock import rfc3339
 from gateway.conversations import Conversations
 from gateway.endpoints.authentication import spender
+from gateway.endpoints.body_limit import BodyLimit
 from gateway.endpoints.validated import (
     Handler,
     StrictBody,
@@ -66,7 +68,14 @@ def context_routes(conversations: Conversations) -> list[BaseRoute]:
     async def answer(request: Request) -> Response:
         return await by_method[request.method](request)
 
-    return [Route("/context/{user_id}", answer, methods=list(by_method))]
+    return [
+        Route(
+            "/context/{user_id}",
+            answer,
+            methods=list(by_method),
+            middleware=[Middleware(BodyLimit)],
+        )
+    ]
 
 
 def _whose(request: Request) -> str:

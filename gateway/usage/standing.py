@@ -39,9 +39,11 @@ class Standing:
         ]
 
     def all_states(self, now: datetime) -> list[LimitState]:
-        """One for each key that was heard of; a limit that nobody used yet has none."""
+        """One for each key that was heard of; of a limit that is one for all, always one."""
         ids = {limit.id: limit for limit in self.limits}
-        return [self._state(ids[one], key, now) for one, key in list(self._uses) if one in ids]
+        whole = [(limit.id, "") for limit in self.limits if not limit.per]
+        heard = dict.fromkeys([*whole, *self._uses])
+        return [self._state(ids[one], key, now) for one, key in heard if one in ids]
 
     def shortage(self, call: Call, worst: Amount, *, now: datetime) -> Shortage | None:
         for state in self.states(call, now):

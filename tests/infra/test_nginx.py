@@ -309,12 +309,12 @@ async def test_the_gateway_answers_on_every_spelling_behind_nginx(front: NginxPr
 async def test_a_chat_streams_piece_by_piece_behind_nginx(tmp_path: Path) -> None:
     first_was_seen, port = asyncio.Event(), free_port()
     text = Answer(pieces=("first ", "second"), hold_after=1, hold=first_was_seen)
-    async with LlmStandIn("openai") as provider, AsyncExitStack() as stack:
+    async with LlmStandIn("nanogpt") as provider, AsyncExitStack() as stack:
         provider.always("*", text)
-        key = {"OPENAI_API_KEY": "sk-one", "GATEWAY_API_KEYS": "tester=gw_0123456789abcdef"}
+        key = {"NANOGPT_API_KEY": "sk-one", "GATEWAY_API_KEYS": "tester=gw_0123456789abcdef"}
         gateway = running_gateway(
             "--public-url", f"https://127.0.0.1:{port}",
-            env={**key, "OPENAI_BASE_URL": provider.base_url},
+            env={**key, "NANOGPT_BASE_URL": provider.base_url},
         )  # fmt: skip
         # In a thread: while it starts, it asks the provider here for its models.
         running = await asyncio.to_thread(stack.enter_context, gateway)
@@ -329,7 +329,7 @@ async def test_a_chat_streams_piece_by_piece_behind_nginx(tmp_path: Path) -> Non
         )
         async with asyncio.timeout(10):
             chunks = await client.chat.completions.create(
-                model="openai/small", messages=[{"role": "user", "content": "Hello"}], stream=True
+                model="auto", messages=[{"role": "user", "content": "Hello"}], stream=True
             )
             said = [chunk.choices[0].delta.content or "" async for chunk in _seen(chunks, text)]
     assert "".join(said) == "first second"
