@@ -1,6 +1,5 @@
 """Opens the router: its database, ledger, providers, catalog and completions, in this order."""
 
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -120,7 +119,7 @@ def _configured(settings: ProviderSettings) -> ConfiguredProvider:
 
 
 def _make_private(folder: Path) -> None:
-    """Nobody else on this machine may look into it."""
-    if not folder.is_dir():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.chmod(folder, 0o700)
+    """Nobody else on this machine may look into it, nor put another one in its place."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(mode=0o700, exist_ok=True)

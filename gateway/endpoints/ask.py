@@ -18,7 +18,7 @@ from gateway.conversations import Conversations, Said
 from gateway.documents.document import Document
 from gateway.documents.registry import Registry
 from gateway.endpoints.answer_facts import answer_headers, cost_headers, usd
-from gateway.endpoints.authentication import spender
+from gateway.endpoints.authentication import SpendersOnly, spender
 from gateway.endpoints.body_limit import BodyLimit
 from gateway.endpoints.connected import CLIENT_LEFT, WhileConnected
 from gateway.endpoints.hints import hints_of
@@ -29,7 +29,7 @@ from gateway.endpoints.question import (
     CitedDocument,
     Question,
 )
-from gateway.endpoints.validated import answering_problems, read_body
+from gateway.endpoints.validated import answering_problems, problem_answer, read_body
 from gateway.llm.answering import Answering
 from gateway.llm.completion import Completion, Hints
 from gateway.llm.gathering import Answer, Gathering
@@ -67,7 +67,10 @@ def ask_routes(
 
     return [
         Route(
-            "/ask", answering_problems(ask), methods=["POST"], middleware=[Middleware(BodyLimit)]
+            "/ask",
+            answering_problems(ask),
+            methods=["POST"],
+            middleware=[Middleware(SpendersOnly, refuse=problem_answer), Middleware(BodyLimit)],
         ),
         Route("/ask/schema", schema),
     ]

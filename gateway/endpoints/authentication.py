@@ -1,6 +1,6 @@
 """Decides which Caller asks: by a key, or, where there are no keys, by who can reach the port."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
@@ -57,6 +57,25 @@ class Authentication:
                 "own keys as 'Authorization: Bearer gw_…', or none to read what is public"
             )
         return who
+
+
+class SpendersOnly:
+    """ASGI middleware: whoever may not spend is refused before the body is read.
+
+    Else strangers could fill the memory with bodies that only a key entitles to.
+    """
+
+    def __init__(self, app: ASGIApp, *, refuse: Callable[[Exception], Response]) -> None:
+        self._app = app
+        self._refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            spender(scope["state"]["caller"])
+        except Unauthenticated as error:
+            await self._refuse(error)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 def given_key(headers: Mapping[str, str]) -> str | None:

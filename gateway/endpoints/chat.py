@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.caller import Caller
 from gateway.clock import Clock, now
 from gateway.endpoints.answer_facts import answer_headers, body_facts, cost_headers
-from gateway.endpoints.authentication import spender
+from gateway.endpoints.authentication import SpendersOnly, spender
 from gateway.endpoints.body_limit import BodyLimit
 from gateway.endpoints.connected import CLIENT_LEFT, WhileConnected
 from gateway.endpoints.hints import FIELD, hints_of
@@ -79,7 +79,10 @@ def chat_routes(
             "/v1/chat/completions",
             answering_as_openai(chat),
             methods=["POST"],
-            middleware=[Middleware(BodyLimit, limit_bytes=LIMIT_BYTES, refuse=refused_body)],
+            middleware=[
+                Middleware(SpendersOnly, refuse=openai_refusal),
+                Middleware(BodyLimit, limit_bytes=LIMIT_BYTES, refuse=refused_body),
+            ],
         )
     ]
 

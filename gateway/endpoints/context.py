@@ -1,5 +1,6 @@
 """What is kept of each user's conversation: read it, add to it, forget it."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -10,12 +11,13 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.clock import rfc3339
 from gateway.conversations import Conversations
-from gateway.endpoints.authentication import spender
+from gateway.endpoints.authentication import SpendersOnly, spender
 from gateway.endpoints.body_limit import BodyLimit
 from gateway.endpoints.validated import (
     Handler,
     StrictBody,
     answering_problems,
+    problem_answer,
     read_body,
     user_id_of,
 )
@@ -23,6 +25,7 @@ from gateway.errors import InvalidRequest
 
 MOST_LISTED = 1_000
 _USUALLY_LISTED = 100
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 class KeptMessage(StrictBody):
@@ -73,7 +76,7 @@ def context_routes(conversations: Conversations) -> list[BaseRoute]:
             "/context/{user_id}",
             answer,
             methods=list(by_method),
-            middleware=[Middleware(BodyLimit)],
+            middleware=[Middleware(SpendersOnly, refuse=problem_answer), Middleware(BodyLimit)],
         )
     ]
 
@@ -85,7 +88,7 @@ def _whose(request: Request) -> str:
 
 def _most(request: Request) -> int:
     text = request.query_params.get("most", str(_USUALLY_LISTED))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MOST_LISTED:
+    if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= MOST_LISTED:
         raise InvalidRequest(f"most is {text[:20]!r}; it takes a number from 1 to {MOST_LISTED}")
     return int(text)
 

@@ -2,24 +2,35 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from starlette.types import Send
 
 from gateway.endpoints.event_stream import EVENT_STREAM_HEADERS
 
 KEEPALIVE_SECONDS = 15.0  # nginx closes a stream that is silent for 60
+# Whoever reads nothing for so long holds a model's answer and its budget for nothing.
+STUCK_SECONDS = 60.0
+_GOODBYE_SECONDS = 1.0
 _COMMENT = b": keep-alive\n\n"
 
 
 class LiveStream:
     """Every `write` is one whole event, so a comment never falls into the middle of one."""
 
-    def __init__(self, send: Send, *, keepalive_seconds: float = KEEPALIVE_SECONDS) -> None:
+    def __init__(
+        self,
+        send: Send,
+        *,
+        keepalive_seconds: float = KEEPALIVE_SECONDS,
+        stuck_seconds: float = STUCK_SECONDS,
+    ) -> None:
         self._send = send
         self._keepalive_seconds = keepalive_seconds
+        self._stuck_seconds = stuck_seconds
         self._now = asyncio.get_running_loop().time
         self._wrote_at = self._now()
+        self._writing_since: float | None = None
         self.has_begun = False
 
     @asynccontextmanager
@@ -29,21 +40,36 @@ class LiveStream:
         pairs = [(name.encode(), value.encode()) for name, value in named.items()]
         self.has_begun = True
         await self._send({"type": "http.response.start", "status": 200, "headers": pairs})
-        beating = asyncio.create_task(self._keep_alive(), name="keep-alive of a stream")
+        writer = asyncio.current_task()
+        assert writer is not None
+        beating = asyncio.create_task(self._keep_alive(writer), name="keep-alive of a stream")
         try:
             yield
         finally:
             beating.cancel()
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GOODBYE_SECONDS):
+                    await self._send(
+                        {"type": "http.response.body", "body": b"", "more_body": False}
+                    )
 
     async def write(self, event: bytes) -> None:
-        self._wrote_at = self._now()
+        self._wrote_at = self._writing_since = self._now()
         await self._send({"type": "http.response.body", "body": event, "more_body": True})
+        self._writing_since = None
 
-    async def _keep_alive(self) -> None:
+    async def _keep_alive(self, writer: asyncio.Task[object]) -> None:
+        """A comment after each silence; the end of the stream, if its reader takes nothing."""
         while True:
+            since = self._writing_since
+            if since is not None and self._now() - since >= self._stuck_seconds:
+                writer.cancel()
+                return
             silent_seconds = self._now() - self._wrote_at
-            if silent_seconds >= self._keepalive_seconds:
-                await self.write(_COMMENT)
+            if since is None and silent_seconds >= self._keepalive_seconds:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._stuck_seconds):
+                        await self.write(_COMMENT)
             else:
-                await asyncio.sleep(self._keepalive_seconds - silent_seconds)
+                pause = self._keepalive_seconds - silent_seconds
+                await asyncio.sleep(pause if pause > 0 else self._keepalive_seconds)

@@ -1,5 +1,7 @@
 """The gateway's metrics as Prometheus reads them, for its owner and for this machine itself."""
 
+from collections.abc import Callable
+
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
@@ -24,11 +26,19 @@ def metrics_routes(registry: CollectorRegistry = REGISTRY) -> list[BaseRoute]:
                 "metrics are for this machine and for owners; a scraper elsewhere sends an "
                 "owner's key as 'Authorization: Bearer gw_…'"
             )
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        encode, content_type = _encoder(request.headers.get("accept", ""))
         headers = {"content-type": content_type, "cache-control": "no-store"}
         return Response(encode(registry), headers=headers)
 
     return [Route("/metrics", metrics)]
+
+
+def _encoder(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
+    try:
+        return choose_encoder(accept)
+    except (TypeError, ValueError):
+        # It stumbles over a version that is no number; whoever asks so gets the usual text.
+        return choose_encoder("")
 
 
 def _is_from_here(request: Request) -> bool:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from gateway.errors import GatewayError
+from gateway.text import displayable
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ def problem(error: GatewayError) -> Problem:
         "code": error.code,
         "title": HTTPStatus(error.status).phrase,
         "status": error.status,
-        "detail": str(error),
+        "detail": displayable(str(error)),
     }
     headers = {"content-type": "application/problem+json", "cache-control": "no-store"}
     if suggestions := suggested(error):
@@ -48,7 +49,8 @@ def plain_words(error: GatewayError) -> str:
     seconds = retry_after_seconds(error)
     if seconds is not None and not _SAYS_WHEN.search(str(error)):
         sentences.append(f"Retry in {seconds} s.")
-    return " ".join(sentences)
+    # It may repeat what a caller sent, such as half a surrogate, which nothing could send back.
+    return displayable(" ".join(sentences))
 
 
 def in_our_terms(error: Exception) -> GatewayError:

@@ -9,7 +9,7 @@ from gateway.llm.model import Model
 from gateway.usage.call import Amount
 
 MICRO = 1_000_000
-CHARACTERS_OF_A_TOKEN = 4
+BYTES_OF_A_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,11 @@ def allowances(
     """
     most = request.max_output_tokens
     if most is not None:
-        known = model.max_output_tokens
-        yield request, (most if known is None else min(most, known)) * request.choices
+        # What is reserved is what is sent: a provider may think of another bound than we do.
+        most = min(most, model.max_output_tokens or most)
+        is_as_asked = most == request.max_output_tokens
+        bounded = request if is_as_asked else replace(request, max_output_tokens=most)
+        yield bounded, most * request.choices
         return
     full = model.max_output_tokens or model.context_tokens
     if full is not None:
@@ -86,20 +89,22 @@ class Meter:
         self._input_tokens = input_tokens
         self._reported: Usage | None = None
         self._pieces = 0
-        self._characters = 0
+        self._bytes = 0
         self._is_finished = False
         self.tool_calls: set[tuple[int, int]] = set()
 
     def count(self, chunk: Chunk) -> None:
         self._reported = chunk.usage or self._reported
         self._is_finished = self._is_finished or chunk.finish_reason is not None
-        written = len(chunk.text)
+        written = _weight(chunk.text)
+        if chunk.refusal:
+            written += _weight(chunk.refusal)
         for piece in chunk.reasoning:
-            written += len(piece.text)
+            written += _weight(piece.text)
         for call in chunk.tool_calls:
-            written += len(call.arguments)
+            written += _weight(call.arguments)
             self.tool_calls.add((chunk.choice, call.index))
-        self._characters += written
+        self._bytes += written
         self._pieces += written > 0
 
     @property
@@ -112,17 +117,24 @@ class Meter:
         """What the provider counted, or else the best guess: hardly ever less than it will."""
         if self._reported is not None and self._is_finished:
             return self._reported
-        guessed = max(self._pieces, self._characters // CHARACTERS_OF_A_TOKEN)
+        guessed = max(self._pieces, self._bytes // BYTES_OF_A_TOKEN)
         if self._reported is None:
             return Usage(input_tokens=self._input_tokens, output_tokens=guessed)
         output_tokens = max(self._reported.output_tokens, guessed)
         return replace(self._reported, output_tokens=output_tokens)
 
 
+def _weight(text: str) -> int:
+    """Letters of other scripts are fewer to a token, the more bytes they need."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+
+
 def _microusd(dollars: str | None) -> int | None:
     if dollars is None:
         return None
     try:
-        return int((Decimal(dollars) * MICRO).to_integral_value(ROUND_HALF_UP))
+        whole = int((Decimal(dollars) * MICRO).to_integral_value(ROUND_HALF_UP))
     except (InvalidOperation, ValueError, OverflowError):
         return None
+    # What a call gives back is no cost: it would make room for others.
+    return whole if whole >= 0 else None

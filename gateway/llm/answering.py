@@ -75,6 +75,16 @@ class Answering:
         """Whether nothing is held for it: it was settled, or never reserved."""
         return self._reservation is None
 
+    @property
+    def was_reserved(self) -> bool:
+        """Whether the ledger let it begin."""
+        return self._stream is not None
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether a provider got it."""
+        return self._stream is not None and self._stream.was_sent
+
     async def begin(
         self,
         request: ChatRequest,
@@ -119,16 +129,20 @@ class Answering:
         return chunk
 
     async def settle(self, outcome: str) -> None:
-        """Close the stream and write the ledger's line, once."""
+        """Close the stream and write the ledger's line, once; a cancelled try can be repeated."""
+        if self.is_settled:
+            return
+        if self._stream is not None:
+            await self._stream.__aexit__(None, None, None)
+        used = await self._used(outcome) if self.was_sent else None
+        # Not earlier: whoever is cancelled until here leaves it to be settled by others.
         reservation, self._reservation = self._reservation, None
         if reservation is None:
             return
-        assert self._stream is not None
-        await self._stream.__aexit__(None, None, None)
-        if not self._stream.was_sent:
+        if used is None:
             await self._ledger.release(reservation)
             return
-        settlement = self._settlement(outcome, await self._used(outcome))
+        settlement = self._settlement(outcome, used)
         await self._ledger.settle(reservation, settlement)
         self._log(settlement)
 
@@ -165,10 +179,18 @@ class Answering:
             return self._meter.usage, False
         generation_id = self._stream.generation_id
         if outcome != "ok" and generation_id and self._stream.may_be_billed:
-            billed = await self._provider.billed(generation_id)
+            billed = await self._billed(generation_id)
             if billed is not None:
                 return billed, False
         return self._meter.usage, True
+
+    async def _billed(self, generation_id: str) -> Usage | None:
+        try:
+            return await self._provider.billed(generation_id)
+        except Exception:
+            # Whatever a provider says there, the call must still get its line.
+            logger.exception("a provider did not say what it billed: %s", self.model.id)
+            return None
 
     def _settlement(self, outcome: str, used: tuple[Usage, bool]) -> Settlement:
         assert self._stream is not None
@@ -235,6 +257,14 @@ async def settled_when_left(answering: Answering, owned: set[asyncio.Task[None]]
     """
     if answering.is_settled:
         return
-    task = asyncio.create_task(answering.settle(CANCELLED), name="settle an answer that was left")
+    task = asyncio.create_task(_settle(answering), name="settle an answer that was left")
     owned.add(task)
     task.add_done_callback(owned.discard)
+
+
+async def _settle(answering: Answering) -> None:
+    try:
+        await answering.settle(CANCELLED)
+    except Exception:
+        # Nobody waits for it; its worst case stays charged.
+        logger.exception("a call that was left could not be settled: %s", answering.route_id)

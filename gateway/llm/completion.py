@@ -3,25 +3,21 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self
-from uuid import uuid4
 
 from gateway import request_id
 from gateway.caller import Caller
-from gateway.clock import Clock, now, rfc3339
+from gateway.clock import Clock, now
 from gateway.errors import (
-    BadAnswer,
-    ContextTooLong,
-    DeadlineExceeded,
     GatewayError,
+    InvalidRequest,
+    LimitExceeded,
     NotFound,
-    PaymentRequired,
     PermissionDenied,
-    RateLimited,
     Refused,
     Unauthenticated,
     Unavailable,
@@ -39,24 +35,23 @@ from gateway.llm.provider.settings import NO_PROVIDER
 from gateway.llm.route import Route, Step
 from gateway.llm.router import choose
 from gateway.llm.scoring import Measured
+from gateway.llm.story import Story, may_follow
 from gateway.llm.task import Task
+from gateway.llm.tokens import most_tokens
 from gateway.llm.walk import Condition
+from gateway.llm.wanted import read_wanted
+from gateway.text import shown
 from gateway.usage.call import Amount, Call
 from gateway.usage.ledger import Ledger
 
 logger = logging.getLogger(__name__)
 
-# After these, another model may still answer; after the others it would fail the same way.
-NEXT_MODEL_AFTER = (
-    BadAnswer,
-    ContextTooLong,
-    DeadlineExceeded,
-    NotFound,
-    PaymentRequired,
-    RateLimited,
-    Unavailable,
-)
 QUEUE_SECONDS = 30.0
+# Whoever is cancelled at the end may have a last word to say before it lets go of its answer.
+LETTING_GO_SECONDS = 10.0
+# OpenRouter would answer with a model of its own choosing: one that a key may not use, at a price
+# that was not reserved.
+OTHER_MODELS = ("models", "route")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +89,7 @@ class Completion:
         self._max_parallel = max_parallel
         self._turns = itertools.count()
         self._paces = _Paces(providers)
+        self._working: set[asyncio.Future[None]] = set()
         self._settling: set[asyncio.Task[None]] = set()
         self._known: tuple[object, Lineup] | None = None
 
@@ -101,6 +97,8 @@ class Completion:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._working:
+            await asyncio.wait(self._working, timeout=LETTING_GO_SECONDS)
         if self._settling:
             await asyncio.wait(self._settling)
 
@@ -111,7 +109,7 @@ class Completion:
             Refused: no provider is configured.
             NotFound: no model has the name that is wanted; with suggestions.
         """
-        return self._planned(caller, _features(request, hints))
+        return self._planned(caller, self._features(request, hints))
 
     @asynccontextmanager
     async def answering(
@@ -152,46 +150,53 @@ class Completion:
         return embedding
 
     async def _begun(self, caller: Caller, request: ChatRequest, hints: Hints) -> Answering:
-        asked = _features(request, hints)
-        route = self._planned(caller, asked)
-        if (refusal := route.error(self._clock())) is not None:
-            raise refusal
-        route_id = f"r{uuid4().hex[:15]}"
-        story = {
-            "id": route_id,
-            "time": rfc3339(self._clock()),
-            "caller": caller.name,
-            **route.to_json(),
-        }
-        tried: list[dict[str, Any]] = []
-        first_error: GatewayError | None = None
-        attempts = 0
-        for step in route.steps:
-            answering = Answering(
-                step.model,
-                self._providers[step.model.provider],
-                self._call(caller, step.model, route.features, route_id=route_id, step=step),
-                ledger=self._ledger,
-                route={**story, "tried": tuple(tried)},
-                attempts=attempts,
-            )
+        """The first answer that begins, of the models of the route in their order."""
+        _refuse_other_models(request)
+        asked = self._features(request, hints)
+        route = self._granted(caller, asked)
+        story = Story(caller.name, route, began_at=self._clock(), most=self.policy.max_steps)
+        while (step := story.next_step) is not None:
+            answering = self._answering(caller, step, story)
             try:
                 await self._begin(answering, request, asked)
                 return answering
-            except NEXT_MODEL_AFTER as error:
-                attempts = answering.attempts
-                first_error = first_error or error
-                tried.append({"model": step.model.id, "outcome": error.code, "error": str(error)})
-                logger.info("route_id=%s model=%s failed=%s", route_id, step.model.id, error.code)
-        assert first_error is not None
-        raise first_error
+            except GatewayError as error:
+                story.failed(answering, error)
+                if isinstance(error, LimitExceeded):
+                    # Others took what was left of it meanwhile: the policy says what follows then.
+                    story.route = self._granted(caller, asked)
+                elif not may_follow(answering, error):
+                    raise
+        assert story.first_error is not None
+        raise story.first_error
+
+    def _granted(self, caller: Caller, asked: Features) -> Route:
+        route = self._planned(caller, asked)
+        if (refusal := route.error(self._clock())) is not None:
+            raise refusal
+        return route
+
+    def _answering(self, caller: Caller, step: Step, story: Story) -> Answering:
+        asked = story.route.features
+        return Answering(
+            step.model,
+            self._providers[step.model.provider],
+            self._call(caller, step.model, asked, route_id=story.id, step=step),
+            ledger=self._ledger,
+            route=story.told(),
+            attempts=story.attempts,
+        )
 
     async def _begin(self, answering: Answering, request: ChatRequest, asked: Features) -> None:
+        most = asked.most_input_tokens
+        if asked.needs.vision:
+            # What an image counts depends on the model.
+            most = most_tokens(request, answering.model)
         try:
             await answering.begin(
                 request,
                 input_tokens=asked.input_tokens,
-                most_input_tokens=asked.most_input_tokens,
+                most_input_tokens=most,
                 default_tokens=self.policy.max_output_tokens,
             )
         except BaseException:
@@ -209,6 +214,16 @@ class Completion:
             conditions=partial(self._condition, caller, asked),
             measured=self._paces,
             turn=next(self._turns),
+        )
+
+    def _features(self, request: ChatRequest, hints: Hints) -> Features:
+        return features(
+            request,
+            # Limits may look at the task, and `auto:coding` says it.
+            task=read_wanted(request.model, self.policy.aliases).task or hints.task,
+            complexity=hints.complexity,
+            context=hints.context,
+            priority=hints.priority,
         )
 
     def _lineup(self) -> Lineup:
@@ -260,23 +275,29 @@ class Completion:
         """Raises:
         NotFound: no configured provider is named, and the catalog knows no such model.
         """
-        if not self._providers:
-            raise Refused(NO_PROVIDER)
-        known = [one for one in self._catalog.named(wanted) if one.provider in self._providers]
+        providers = self._embedding_providers()
+        known = [one for one in self._catalog.named(wanted) if one.provider in providers]
         provider, _, name = wanted.partition("/")
         if known:
-            model = known[0]
-        elif provider in self._providers and name:
+            # A subscription includes no embeddings: what makes them is billed.
+            model = replace(known[0], is_included=False)
+        elif provider in providers and name.isprintable() and name:
             model = Model(wanted, provider, name, name)
         else:
             raise NotFound(
-                f"no configured provider has the model {wanted[:100]!r}; name it with its "
-                f"provider, such as {next(iter(self._providers))}/text-embedding-3-small",
+                f"no configured provider has the model {shown(wanted)!r}; name it with its "
+                f"provider, such as {next(iter(providers))}/text-embedding-3-small",
                 suggestions=self._catalog.near(wanted),
             )
         if not caller.may_use_model(model.id):
             raise PermissionDenied(f"the key of {caller.name!r} may not use {model.id}")
         return model
+
+    def _embedding_providers(self) -> Collection[str]:
+        if not self._providers:
+            raise Refused(NO_PROVIDER)
+        forced = self.policy.forced_provider
+        return [name for name in self._providers if forced in (None, name)] or [forced or ""]
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
@@ -289,20 +310,23 @@ class Completion:
                 f"within {QUEUE_SECONDS:g} s",
                 retry_after_seconds=5,
             ) from error
+        working = asyncio.get_running_loop().create_future()
+        self._working.add(working)
         try:
             yield
         finally:
+            self._working.discard(working)
+            working.set_result(None)
             self._slots.release()
 
 
-def _features(request: ChatRequest, hints: Hints) -> Features:
-    return features(
-        request,
-        task=hints.task,
-        complexity=hints.complexity,
-        context=hints.context,
-        priority=hints.priority,
-    )
+def _refuse_other_models(request: ChatRequest) -> None:
+    for name in OTHER_MODELS:
+        if name in request.extra:
+            raise InvalidRequest(
+                f"{name}: name one model, or auto; which others may answer is for the gateway to "
+                "say, by its fallback"
+            )
 
 
 class _Paces(Mapping[str, Measured]):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.errors import GatewayError
+from gateway.errors import BadAnswer, DeadlineExceeded, GatewayError, KeyRefused
 from gateway.llm.accounting import cost, worst_amount
 from gateway.llm.answering import CANCELLED
 from gateway.llm.messages import Usage
@@ -25,31 +25,34 @@ class EmbeddingCall:
         self.cost_microusd: int | None = None
         self._provider = provider
         self._call = call
+        self._began_at = time.perf_counter()
 
     async def make(self, body: Mapping[str, Any], ledger: Ledger) -> None:
         """Raises:
         GatewayError: a limit or the provider refuses.
         """
-        began_at = time.perf_counter()
         # A token covers at least one byte of what is sent.
         most_tokens = len(json.dumps(body.get("input", "")).encode())
         worst = worst_amount(self.model, input_tokens=most_tokens, output_tokens=0)
         reservation = await ledger.reserve(self._call, worst)
         try:
             self.body = await self._provider.embeddings({**body, "model": self.model.name})
-        except GatewayError as error:
-            refused = Settlement(billed_microusd=0, outcome=error.code, requests=0)
-            await ledger.settle(reservation, refused)
+        except BaseException as error:
+            await ledger.settle(reservation, self._failed(error, most_tokens))
             raise
-        except asyncio.CancelledError:
-            # It is on its way, and nobody will hear what it costs.
-            guessed = Usage(input_tokens=most_tokens)
-            await ledger.settle(reservation, self._settlement(guessed, began_at, CANCELLED))
-            raise
-        usage = _usage(self.body, most_tokens)
-        await ledger.settle(reservation, self._settlement(usage, began_at, "ok"))
+        await ledger.settle(reservation, self._settlement(_usage(self.body, most_tokens), "ok"))
 
-    def _settlement(self, usage: Usage, began_at: float, outcome: str) -> Settlement:
+    def _failed(self, error: BaseException, most_tokens: int) -> Settlement:
+        outcome = error.code if isinstance(error, GatewayError) else GatewayError.code
+        if isinstance(error, asyncio.CancelledError):
+            outcome = CANCELLED
+        if _is_refusal(error):
+            return Settlement(
+                billed_microusd=0, cost_source="provider", outcome=outcome, requests=0
+            )
+        return self._settlement(Usage(input_tokens=most_tokens), outcome)
+
+    def _settlement(self, usage: Usage, outcome: str) -> Settlement:
         costs = cost(usage, self.model, is_estimated=outcome != "ok")
         self.cost_microusd = costs.billed_microusd
         return Settlement(
@@ -57,9 +60,17 @@ class EmbeddingCall:
             billed_microusd=costs.billed_microusd,
             list_microusd=costs.listed_microusd,
             cost_source=costs.source,
-            total_ms=(time.perf_counter() - began_at) * 1000,
+            total_ms=(time.perf_counter() - self._began_at) * 1000,
             outcome=outcome,
         )
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether the provider will not bill; of an answer that nobody could read, it does."""
+    is_unread = isinstance(error, BadAnswer | DeadlineExceeded) and not isinstance(
+        error, KeyRefused
+    )
+    return isinstance(error, GatewayError) and not is_unread
 
 
 def _usage(body: Mapping[str, Any], most_tokens: int) -> Usage:
@@ -68,6 +79,7 @@ def _usage(body: Mapping[str, Any], most_tokens: int) -> Usage:
     tokens = counted.get("prompt_tokens", counted.get("total_tokens"))
     billed = counted.get("cost")
     return Usage(
-        input_tokens=tokens if isinstance(tokens, int) else most_tokens,
+        # Nothing is embedded for no tokens at all: such a count is none.
+        input_tokens=tokens if isinstance(tokens, int) and tokens > 0 else most_tokens,
         billed_usd=None if billed is None else str(billed),
     )

@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Self
 
 from gateway.errors import GatewayError
@@ -42,6 +43,7 @@ class QuotaWatch:
         self._ledger = ledger
         self._poll_seconds = poll_seconds
         self._tasks: list[asyncio.Task[None]] = []
+        self._own_names: set[str] = set()
 
     async def __aenter__(self) -> Self:
         self._tasks = [
@@ -82,8 +84,13 @@ class QuotaWatch:
         if unit is None or quota.window not in _SPANS or quota.most is None:
             return
         own = _own(provider.name, quota, unit)
-        stated = [one for one in self._ledger.limits if _counts_alike(one, own)]
+        limits = self._ledger.limits
+        if own.name not in self._own_names and own.name in {one.name for one in limits}:
+            # The configuration has this name for a limit that must not be replaced.
+            own = replace(own, name=f"{own.name}_reported")
+        stated = [one for one in limits if _counts_alike(one, own)]
         if not stated:
+            self._own_names.add(own.name)
             await self._ledger.add(own)
         for limit in stated or [own]:
             used = quota.used if quota.is_active else max(limit.most, quota.used or 0)

@@ -89,10 +89,12 @@ def _named(walk: Walk, name: str) -> Iterator[Stage]:
     # Who names a model that is only paid agrees to pay. A free one that turns into a paid one
     # when its quota ends is another matter.
     is_agreed = all(one.tier == "paid" for one in asked_for)
-    cap = None if is_agreed else _cap(policy)
-    yield _by_name("asked for by name", asked_for, policy.may_pay or is_agreed, cap)
+    if is_agreed:
+        yield _by_name("asked for by name", asked_for, may_pay=True)
+    else:
+        yield from _free_then_paid(walk, "asked for by name", asked_for)
     elsewhere = sorted(_same_elsewhere(lineup, asked_for), key=_cheapest_first(walk))
-    yield _by_name("the same model elsewhere", elsewhere, policy.may_pay, cap)
+    yield from _free_then_paid(walk, "the same model elsewhere", elsewhere)
     for action in policy.on_quota_exceeded:
         if action.action == "error":
             return
@@ -108,7 +110,16 @@ def _mapped(walk: Walk, name: str) -> Iterator[Stage]:
             yield Stage(label, contenders, policy.may_pay, _cap(policy), places=places)
             return
     contenders = sorted(walk.lineup.named(name), key=_cheapest_first(walk))
-    yield _by_name(label, contenders, policy.may_pay)
+    yield from _free_then_paid(walk, label, contenders)
+
+
+def _free_then_paid(walk: Walk, label: str, contenders: Sequence[Contender]) -> Iterator[Stage]:
+    """What costs money only where it may follow, and within its cap, as on automatic routes."""
+    policy = walk.policy
+    yield _by_name(label, [one for one in contenders if one.tier == "free"], may_pay=False)
+    if _may_follow(walk):
+        paid = [one for one in contenders if one.tier == "paid"]
+        yield _by_name(label, paid, may_pay=policy.may_pay, cap=_cap(policy))
 
 
 def _tier(walk: Walk, tier: Tier, turn: int) -> Stage:
@@ -203,7 +214,7 @@ def _cap(policy: Policy) -> int | None:
 
 
 def _by_name(
-    label: str, contenders: Sequence[Contender], may_pay: bool, cap: int | None = None
+    label: str, contenders: Sequence[Contender], *, may_pay: bool, cap: int | None = None
 ) -> Stage:
     return Stage(
         label, contenders, may_pay, cap, most_of_one_provider=None, in_order=True, is_named=True

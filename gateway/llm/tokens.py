@@ -76,6 +76,8 @@ def most_tokens(request: ChatRequest, model: Model | None = None) -> int:
         total += TOOL_USE_TOKENS
         total += sum(map(_most_of_tool, request.tools))
         total += sum(_json_bytes(tool) + TOOL_TOKENS for tool in request.other_tools)
+    # Legacy `functions` and the like are read by the model too.
+    total += _json_bytes(request.extra)
     if request.answer_format is not None:
         total += _json_bytes(request.answer_format.schema) + TOOL_USE_TOKENS
     return total

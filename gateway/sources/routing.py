@@ -24,6 +24,7 @@ LAST = "last"
 LATEST_LISTED = 10
 SHOWN_EXCLUSIONS = 10
 _DAY = timedelta(days=1)
+_SCORE_PARTS = ("cost", "speed", "quality", "bonus")
 _SAMPLES = {
     "coding": "Write a Python function that merges overlapping intervals, with unit tests.",
     "research": "Compare the literature on battery recycling methods and name the sources.",
@@ -100,12 +101,12 @@ class RoutingSource:
         error = route.error(moment)
         chosen = route.steps[0].model.id if route.steps else "no model"
         said = f"For {_spoken(task)}, {chosen} would be chosen now"
-        why = str(error) if error else route.reason
+        why = str(error) if error else _grounds(route.reason, chosen)
         return Document(
             id=document_id,
             title=said,
-            summary=f"{said}: {plain(why)}",
-            text=f"**{said}**: {plain(why)}\n\n{route_text(route.to_json())}",
+            summary=_sentence(plain(why)),
+            text=f"**{said}**: {plain(why)}.\n\n{route_text(route.to_json())}",
             as_of=moment,
             source="this gateway's router",
             metadata={"task": task, "model": chosen},
@@ -167,12 +168,13 @@ class RouteSource:
         calls = await self._calls(route)
         first = _first_model(route)
         title = f"Route {route['route_id']}: {plain(first)} for {_spoken(str(route.get('task')))}"
-        parts = [f"**{title}**: {plain(_reason(route))}", _tried(route), calls, route_text(route)]
+        reason = plain(_grounds(_reason(route), first))
+        parts = [f"**{title}**: {reason}.", _tried(route), calls, route_text(route)]
         parts += [_latest(latest)] if is_last else []
         return Document(
             id=document_id,
             title=title,
-            summary=f"{plain(_reason(route))}; asked by {plain(str(route['caller']))}; "
+            summary=f"{_sentence(reason)[:-1]}; asked by {plain(str(route['caller']))}; "
             f"cost {usd(route.get('cost_microusd'))}.",
             text="\n\n".join(part for part in parts if part),
             as_of=datetime.fromisoformat(route["time"].replace("Z", "+00:00")),
@@ -213,9 +215,9 @@ def route_text(route: Mapping[str, Any]) -> str:
         "Context": route.get("context"),
         "Priority": route.get("priority"),
         "Needs": ", ".join(route.get("needs") or ()),
-        "Input tokens, guessed": route.get("input_tokens"),
-        "Context tokens needed": route.get("context_tokens"),
-        "Models considered": route.get("considered"),
+        "Input tokens, guessed": _counted(route.get("input_tokens")),
+        "Context tokens needed": _counted(route.get("context_tokens")),
+        "Models considered": _counted(route.get("considered")),
     }
     facts = [(name, plain(str(value))) for name, value in asked.items() if value not in (None, "")]
     steps, excluded = route.get("steps") or [], route.get("excluded") or []
@@ -227,22 +229,35 @@ def route_text(route: Mapping[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def _counted(count: int | None) -> str:
+    return "" if count is None else f"{count:,}"
+
+
 def _steps(steps: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         (
             str(place),
             f"`{plain(step['model'])}`",
             str(step.get("tier", "")),
-            str(step.get("score", "")),
-            ", ".join(f"{name} {part}" for name, part in (step.get("score_parts") or {}).items()),
+            plain(str(step.get("reason", ""))),
             usd(step.get("expected_microusd")),
             usd(step.get("worst_microusd")),
-            plain(str(step.get("reason", ""))),
         )
         for place, step in enumerate(steps, start=1)
     ]
-    head = ("", "Model", "Tier", "Score", "Of which", "Expected cost", "At most", "Why")
-    return table(head, rows)
+    head = ("", "Model", "Tier", "Why", "Expected cost", "At most")
+    scores = [(f"`{plain(step['model'])}`", *_scores(step)) for step in steps]
+    parts = (part.capitalize() for part in _SCORE_PARTS)
+    return (
+        f"{table(head, rows)}\n\nTheir scores, which are made of parts from 0 (bad) to 1 (good):"
+        f"\n\n{table(('Model', 'Score', *parts), scores)}"
+    )
+
+
+def _scores(step: Mapping[str, Any]) -> tuple[str, ...]:
+    parts = step.get("score_parts") or {}
+    scores = (step.get("score"), *(parts.get(name) for name in _SCORE_PARTS))
+    return tuple("" if score is None else f"{score:.2f}" for score in scores)
 
 
 def _tried(route: Mapping[str, Any]) -> str:
@@ -254,7 +269,11 @@ def _tried(route: Mapping[str, Any]) -> str:
     if route.get("tried_last"):
         last = f"`{plain(str(route['tried_last']))}`"
         rows.append((last, plain(str(route.get("outcome", ""))), ""))
-    return f"## What was tried\n\n{table(('Model', 'Outcome', 'Error'), rows)}" if rows else ""
+    if not rows:
+        return ""
+    head = ("Model", "Outcome", "Error")
+    telling = len(head) if any(error for *_, error in rows) else len(head) - 1
+    return f"## What was tried\n\n{table(head[:telling], [row[:telling] for row in rows])}"
 
 
 def _exclusions(excluded: Sequence[Mapping[str, Any]], counts: Mapping[str, int]) -> str:
@@ -288,6 +307,16 @@ def _first_model(route: Mapping[str, Any]) -> str:
     steps = route.get("steps") or ()
     planned = steps[0]["model"] if steps else "no model"
     return str(route.get("answered_by") or route.get("tried_last") or planned)
+
+
+def _grounds(reason: str, model: str) -> str:
+    """The reason without the model and its tier, where these were said already."""
+    rest = reason.removeprefix(f"{model}, ")
+    return rest.removeprefix("free: ").removeprefix("paid: ") if rest != reason else reason
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
 
 
 def _reason(route: Mapping[str, Any]) -> str:

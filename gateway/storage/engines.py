@@ -132,6 +132,10 @@ def _wait_briefly_on_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry)
 
 
 def _set_up_postgresql(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    # Its driver is not loaded before there is a PostgreSQL.
+    from gateway.storage.postgresql_text import PostgresqlText
+
+    connection.adapters.register_dumper(str, PostgresqlText)
     cursor = connection.cursor()
     for setting in _POSTGRESQL_SETTINGS:
         cursor.execute(setting)

@@ -11,15 +11,12 @@ LOST = "lost"
 
 def line(reservation: Reservation, settlement: Settlement) -> dict[str, Any]:
     """Of a call that ended; it counts when it began, as its limits do."""
-    return (
-        reservation.call.columns()
-        | settlement.columns()
-        | {
-            "reservation_id": reservation.id,
-            "time": microseconds(reservation.time),
-            "charged_microusd": settlement.charged(reservation.worst).microusd,
-        }
-    )
+    named = reservation.call.columns() | settlement.columns()
+    return {name: _storable(value) for name, value in named.items()} | {
+        "reservation_id": reservation.id,
+        "time": microseconds(reservation.time),
+        "charged_microusd": settlement.charged(reservation.worst).microusd,
+    }
 
 
 def lost(worst: Amount) -> Settlement:
@@ -31,3 +28,10 @@ def lost(worst: Amount) -> Settlement:
         cost_source="reserved",
         outcome=LOST,
     )
+
+
+def _storable(value: Any) -> Any:
+    """Databases take neither half characters nor NUL, and no call may stay unwritten for that."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return value.encode("utf-8", "replace").decode().replace("\0", "?")

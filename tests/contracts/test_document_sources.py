@@ -4,78 +4,175 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import pytest_asyncio
+import yaml
 
 from gateway.app.opening import Gateway, opened
-from gateway.config.settings import Config
+from gateway.caller import LOCAL
+from gateway.config.settings import load
 from gateway.documents.document import Document
 from gateway.documents.query import Query
+from gateway.documents.source import DocumentSource
 from gateway.errors import NotFound
+from gateway.llm.messages import ChatRequest, Message, Text
 from gateway.sources.market.kind import market_kinds
+from gateway.sources.router import KINDS as ROUTER_KINDS
+from tests.stand_ins.llm.account import Offer
+from tests.stand_ins.llm.server import LlmStandIn
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-KINDS = [kind.pattern.kind for kind in market_kinds()]
-QUESTION = "btc, doge and 1000cheems 4h candles and 1d"
-UNKNOWN = {"symbol": "NOSUCHUSDT", "interval": "1h"}
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """`near` is an ID that does not exist but is like one that does; `absent` is like none.
+
+    `missed` is what the error must say of both.
+    """
+
+    question: str
+    listed: int
+    near: str
+    absent: str
+    missed: str
+
+
+def of_market(kind: str) -> Contract:
+    interval = ":1h" if kind == "klines" else ""
+    return Contract(
+        "btc, doge and 1000cheems 4h candles and 1d",
+        6 if kind == "klines" else 3,
+        f"{kind}:BTCUSDTT{interval}",
+        f"{kind}:NOSUCHUSDT{interval}",
+        "BTCUSDTT|NOSUCHUSDT",
+    )
+
+
+MARKET = [kind.pattern.kind for kind in market_kinds()]
+CONTRACTS = {
+    **{kind: of_market(kind) for kind in MARKET},
+    "model": Contract(
+        "openai models with vision", 1, "model:openai/smal", "model:openai/qqqq", "no known model"
+    ),
+    "provider": Contract(
+        "is openai or openrouter up", 2, "provider:opena", "provider:zzz", "no provider"
+    ),
+    "usage": Contract(
+        "what did I spend today, yesterday and last month",
+        3,
+        "usage:2026-13",
+        "usage:once",
+        "is no time",
+    ),
+    "quota": Contract("my quotas", 2, "quota:dail", "quota:zzz", "there are: daily, tokens"),
+    "budget": Contract("budget left", 1, "budget:month", "budget:zzz", "there are: monthly"),
+    "routing": Contract(
+        "which model would you pick for coding and for research",
+        2,
+        "routing:codin",
+        "routing:cooking",
+        "the tasks are",
+    ),
+    "route": Contract("last route", 1, "route:lost", "route:zzz", "no request has this route"),
+}
+SETTINGS: dict[str, Any] = {
+    "limits": [
+        {"name": "daily", "quota_requests": 50, "window": "day"},
+        {"name": "tokens", "quota_tokens": 1_000_000, "window": "month"},
+        {"name": "monthly", "budget_usd": 20, "window": "month"},
+    ]
+}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway() -> AsyncIterator[Gateway]:
-    async with opened(Config()) as everything:
-        yield everything
+async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
+    """One that has answered a chat, so that there is a route and something spent."""
+    folder = tmp_path_factory.mktemp("gateway")
+    file = folder / "gateway.yaml"
+    async with LlmStandIn("openrouter", offers=[Offer("small", has_vision=True)]) as stand_in:
+        provider = {
+            "kind": "openrouter",
+            "name": "openai",
+            "base_url": stand_in.base_url,
+            "api_key": "sk-of-the-provider",
+        }
+        settings = {**SETTINGS, "providers": [provider], "data_dir": str(folder)}
+        file.write_text(yaml.safe_dump(settings), "utf-8")
+        async with opened(load(file, environment={})) as everything:
+            await chat(everything)
+            yield everything
+
+
+async def chat(gateway: Gateway) -> None:
+    request = ChatRequest("openai/small", (Message("user", (Text("Say hello."),)),))
+    async with gateway.router.completion.answering(LOCAL, request) as answering:
+        assert [chunk async for chunk in answering]
+
+
+def source_of(gateway: Gateway, kind: str) -> DocumentSource:
+    return next(one for one in gateway.owners.registry.sources if one.pattern.kind == kind)
 
 
 async def offered(gateway: Gateway, kind: str) -> list[Document]:
-    """What one source lists for the question, read."""
-    source = next(one for one in gateway.registry.sources if one.pattern.kind == kind)
-    query = Query.read(QUESTION, gateway.registry.lexicons)
-    entries = source.entries(query)
+    """What one source lists for its question, read."""
+    registry = gateway.owners.registry
+    query = Query.read(CONTRACTS[kind].question, registry.lexicons)
+    entries = source_of(gateway, kind).entries(query)
     assert not asyncio.iscoroutine(entries)
-    return await asyncio.gather(*(gateway.registry.fetch(entry.id.text) for entry in entries))
+    return await asyncio.gather(*(registry.fetch(entry.id.text) for entry in entries))
 
 
 async def test_every_source_is_under_this_contract(gateway: Gateway) -> None:
-    assert sorted(source.pattern.kind for source in gateway.registry.sources) == sorted(KINDS)
-    assert len(KINDS) == 15
+    kinds = [source.pattern.kind for source in gateway.owners.registry.sources]
+    assert sorted(kinds) == sorted(CONTRACTS)
+    assert len(MARKET) == 15
+    assert sorted(CONTRACTS) == sorted([*MARKET, *(one.pattern.kind for one in ROUTER_KINDS)])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+async def test_who_is_no_owner_sees_markets_and_models_only(gateway: Gateway) -> None:
+    kinds = [source.pattern.kind for source in gateway.others.registry.sources]
+    assert sorted(kinds) == sorted([*MARKET, "model"])
+
+
+@pytest.mark.parametrize("kind", CONTRACTS)
 async def test_whatever_is_listed_is_read_and_says_what_it_is(gateway: Gateway, kind: str) -> None:
     documents = await offered(gateway, kind)
-    assert len(documents) == (6 if kind == "klines" else 3)
+    assert len(documents) == CONTRACTS[kind].listed
     for document in documents:
         assert document.id.kind == kind
         assert document.as_of.tzinfo is not None
-        assert document.is_simulated
-        assert "simulated" in document.title
-        assert "simulated" in document.source.lower()
+        assert document.is_simulated == (kind in MARKET)
+        assert ("simulated" in document.title) == (kind in MARKET)
+        assert ("simulated" in document.source.lower()) == (kind in MARKET)
         assert 20 < len(document.title) < 200
+        assert document.summary
         assert document.text.startswith(("**", "## "))
-        assert "| " in document.text or kind == "avg_price"
-        assert not re.search(r"\{\{|None|nan|Undefined", document.title + document.text)
+        assert "| " in document.text or kind in ("avg_price", "usage")
+        assert not re.search(r"\{\{|None|\bnan\b|Undefined", document.title + document.text)
         assert json.dumps(dict(document.metadata))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CONTRACTS)
 async def test_every_id_round_trips(gateway: Gateway, kind: str) -> None:
+    registry = gateway.owners.registry
     for document in await offered(gateway, kind):
-        source, parsed = gateway.registry.find(gateway.registry.url(document.id))
+        source, parsed = registry.find(registry.url(document.id))
         assert parsed == document.id
         assert source.pattern.parse(document.id.text) == document.id
         assert source.pattern.format(**document.id.values) == document.id
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CONTRACTS)
 async def test_an_unknown_value_is_not_found_with_suggestions(gateway: Gateway, kind: str) -> None:
-    source = next(one for one in gateway.registry.sources if one.pattern.kind == kind)
-    near = source.pattern.format(**{**UNKNOWN, "symbol": "BTCUSDTT"}).text
-    with pytest.raises(NotFound, match="BTCUSDTT") as caught:
-        await gateway.registry.fetch(near)
+    registry, contract = gateway.owners.registry, CONTRACTS[kind]
+    with pytest.raises(NotFound, match=contract.missed) as caught:
+        await registry.fetch(contract.near)
     assert caught.value.suggestions
     for suggestion in caught.value.suggestions:
-        assert (await gateway.registry.fetch(suggestion)).id.text == suggestion
-    with pytest.raises(NotFound, match="NOSUCHUSDT"):
-        await gateway.registry.fetch(source.pattern.format(**UNKNOWN).text)
+        assert (await registry.fetch(suggestion)).id.text == suggestion
+    with pytest.raises(NotFound, match=contract.missed):
+        await registry.fetch(contract.absent)

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from gateway.caller import ANONYMOUS, Caller
 from gateway.conversations import Conversations
 from gateway.endpoints.ask import ask_routes
+from gateway.endpoints.body_limit import LIMIT_BYTES
 from gateway.llm.policy import Policy
 from gateway.storage.database import Database
 from gateway.usage.limit import Limit
@@ -229,6 +230,8 @@ async def test_what_is_no_json_is_422_too(door: Door) -> None:
 async def test_whoever_has_no_key_may_not_spend(door: Door) -> None:
     answer = await door.client.post("/ask", json={"message": "x"})
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+    too_big = await door.client.post("/ask", content=bytes(LIMIT_BYTES + 1))
+    assert too_big.status_code == 401
     assert (await door.client.get("/ask/schema")).status_code == 200
 
 

@@ -1,13 +1,20 @@
+import asyncio
+from urllib.parse import urlsplit
+
 import httpx
 import pytest
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway import caller
 from gateway.caller import ANONYMOUS, LOCAL, Caller
+from gateway.endpoints.authentication import SpendersOnly
+from gateway.endpoints.body_limit import BodyLimit
+from gateway.endpoints.validated import problem_answer
 from gateway.keys import new_key
-from tests.endpoints.doors import asking
+from tests.endpoints.doors import asking, open_doors
 
 ALICE, BOB = Caller("alice", is_owner=True), Caller("bob", models=("*:free",))
 ALICES, BOBS = new_key(), new_key()
@@ -94,3 +101,16 @@ async def test_one_request_does_not_leave_its_caller_to_the_next() -> None:
         second = await client.get("/who")
     assert (first.json(), second.json()) == ("alice", "anonymous")
     assert caller.current() is ANONYMOUS
+
+
+async def test_who_may_not_spend_is_refused_before_a_byte_of_the_body() -> None:
+    guards = [Middleware(SpendersOnly, refuse=problem_answer), Middleware(BodyLimit)]
+    routes = [Route("/dear", who, methods=["POST"], middleware=guards)]
+    async with open_doors(routes, keys=KEYS, keyless=ANONYMOUS) as url, asyncio.timeout(5):
+        address = urlsplit(url)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(b"POST /dear HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
+        assert await reader.readline() == b"HTTP/1.1 401 Unauthorized\r\n"
+        writer.close()
+        async with httpx.AsyncClient(headers={"x-api-key": BOBS}) as client:
+            assert (await client.post(f"{url}/dear", content=b"x")).json() == "bob"

@@ -73,7 +73,9 @@ async def test_bad_input_is_422_with_a_list_of_what_is_wrong(
     assert answer.json()["errors"][0]["wrong"]
 
 
-@pytest.mark.parametrize("most", ["0", "1001", "-1", "ten", "²"])
+@pytest.mark.parametrize(
+    "most", ["0", "1001", "-1", "ten", "²", "000000001999", f"{1:09}" + "9" * 5_000]
+)
 async def test_a_wrong_number_of_messages_is_named(client: httpx.AsyncClient, most: str) -> None:
     answer = await client.get("/context/u1", params={"most": most})
     assert answer.status_code == 400
@@ -85,7 +87,9 @@ async def test_nobody_without_a_key_has_a_conversation(tmp_path: Path) -> None:
         routes = context_routes(Conversations(database))
         async with asking(routes, keyless=ANONYMOUS) as client:
             answer = await client.post("/context/u1", json=HELLO)
+            endless = await client.post("/context/u1", headers={"content-length": f"{1 << 40}"})
             method = await client.put("/context/u1", json=HELLO)
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
     assert answer.headers["www-authenticate"] == "Bearer"
+    assert endless.status_code == 401
     assert set(method.headers["allow"].split(", ")) == {"GET", "HEAD", "POST", "DELETE"}

@@ -47,6 +47,13 @@ async def test_a_proxy_that_adds_no_header_still_forwards_the_name_that_was_aske
     assert (await scraped({}, host="gateway.example")).status_code == 403
 
 
+@pytest.mark.parametrize("version", ["abc", "", "1.x", "1..0"])
+async def test_a_version_that_nobody_knows_is_no_error(version: str) -> None:
+    answer = await scraped({"accept": f"application/openmetrics-text; version={version}"})
+    assert answer.status_code == 200
+    assert 'calls_total{model="demo/small"} 3.0' in answer.text
+
+
 async def test_openmetrics_is_spoken_with_those_who_ask_for_it() -> None:
     answer = await scraped({"accept": "application/openmetrics-text; version=1.0.0"})
     assert answer.headers["content-type"].startswith("application/openmetrics-text")

@@ -46,6 +46,11 @@ def test_plain_words_say_what_to_do_next_once(error: GatewayError, words: str) -
     assert plain_words(error) == words
 
 
+def test_what_cannot_be_sent_or_would_hide_the_rest_is_not_repeated() -> None:
+    error = NotFound("no '\ud800x\u202e\x00'")
+    assert plain_words(error) == problem(error).body["detail"] + "." == "no 'x'."
+
+
 def test_our_own_errors_stay_as_they_are() -> None:
     error = NotFound("no 'x'")
     assert in_our_terms(error) is error

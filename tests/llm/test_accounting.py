@@ -31,6 +31,7 @@ USED = Usage(input_tokens=100, output_tokens=10, cached_tokens=40)
         (replace(PAID, is_local=True, price=None), USED, Cost(0, None, "local")),
         (replace(PAID, price=None), USED, Cost(None, None, "unknown")),
         (PAID, replace(USED, billed_usd="nonsense"), Cost(52, 52, "catalog")),
+        (PAID, replace(USED, billed_usd="-0.001"), Cost(52, 52, "catalog")),
     ],
 )
 def test_the_providers_own_word_comes_first_and_unknown_is_never_zero(
@@ -77,7 +78,7 @@ def test_what_is_free_holds_no_money_and_what_has_no_price_is_unknown() -> None:
     ("asked", "model", "expected"),
     [
         (50, PAID, [(50, 50)]),
-        (5_000, PAID, [(5_000, 1_000)]),
+        (5_000, PAID, [(1_000, 1_000)]),
         (None, PAID, [(None, 1_000), (100, 100)]),
         (None, replace(PAID, max_output_tokens=None), [(100, 100)]),
         (None, replace(PAID, max_output_tokens=80), [(None, 80)]),
@@ -97,6 +98,14 @@ def test_an_answer_that_nobody_counted_is_guessed_by_its_pieces() -> None:
         meter.count(Chunk(text=word))
     assert not meter.is_counted
     assert meter.usage == Usage(input_tokens=30, output_tokens=6)
+
+
+def test_letters_of_other_scripts_and_refusals_are_guessed_too() -> None:
+    meter = Meter(input_tokens=0)
+    meter.count(Chunk(text="今日は天気がいいですね、散歩に行きましょう"))
+    assert meter.usage.output_tokens == 15
+    meter.count(Chunk(refusal="I cannot help with that."))
+    assert meter.usage.output_tokens == 21
 
 
 def test_a_count_that_came_before_the_end_is_only_a_beginning() -> None:

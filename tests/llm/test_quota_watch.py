@@ -85,6 +85,23 @@ async def test_a_limit_of_the_configuration_takes_what_the_provider_counts(
             assert (state.limit.name, state.remaining) == ("mine", 100)
 
 
+async def test_a_limit_of_the_configuration_is_never_replaced_though_it_has_the_same_name(
+    database_url: str,
+) -> None:
+    name = "nanogpt_weekly_input_tokens"
+    mine = Limit(name, "input_tokens", 500, Window.parse("day"), {"provider": "nanogpt"})
+    async with LlmStandIn("nanogpt") as stand_in:
+        stand_in.answers[USAGE] = weekly(900)
+        async with router(stand_in, database_url=database_url, limits=[mine]) as routed:
+            watch = QuotaWatch(routed.providers.values(), routed.ledger)
+            for _ in range(2):
+                await watch.once(routed.providers["nanogpt"])
+            assert {one.name: one.most for one in routed.ledger.limits} == {
+                name: 500,
+                f"{name}_reported": 60_000_000,
+            }
+
+
 async def test_a_subscription_that_has_ended_leaves_nothing(database_url: str) -> None:
     async with LlmStandIn("nanogpt") as stand_in:
         stand_in.answers[USAGE] = weekly(0, active=False)

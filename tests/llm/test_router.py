@@ -23,7 +23,7 @@ from gateway.llm.policy import FallbackAction, Policy
 from gateway.llm.route import Route
 from gateway.llm.router import choose
 from gateway.llm.scoring import Measured
-from gateway.llm.walk import Condition
+from gateway.llm.walk import Condition, Conditions
 from tests.llm.lineups import DAY, RESETS_AT, conditions, free, model, shortage
 
 NOW = RESETS_AT - timedelta(hours=1)
@@ -267,6 +267,34 @@ def test_an_included_model_does_not_turn_into_a_bill_when_its_quota_ends() -> No
     asked, lineup = replace(ASKED, wanted="nanogpt/glm"), Lineup([included, balance])
     assert isinstance(refused(choose(asked, lineup, Policy(), conditions=ended)), LimitExceeded)
     assert choose(asked, lineup, PAYING, conditions=ended).steps[0].model is balance
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_name_that_is_free_pays_only_where_a_used_up_quota_may_lead_to_that(
+    mapped: bool,
+) -> None:
+    included = model("c/twin", (1, 4), is_included=True)
+    lineup = Lineup([included, replace(included, is_included=False)])
+    wanted = "auto" if mapped else "c/twin"
+    used_up = conditions_of_included(Condition(shortage=shortage()))
+
+    def tiers(*actions: FallbackAction) -> list[str]:
+        policy = Policy(
+            may_pay=True,
+            on_quota_exceeded=actions,
+            task_models={"general": ("c/twin",)} if mapped else {},
+        )
+        route = choose(replace(ASKED, wanted=wanted), lineup, policy, conditions=used_up)
+        return [step.model.tier for step in route.steps]
+
+    assert tiers(FallbackAction("error")) == []
+    assert tiers(FallbackAction("use_paid", max_cost_microusd=1)) == []
+    assert tiers(FallbackAction("use_paid")) == ["paid"]
+    assert tiers() == ["paid"]
+
+
+def conditions_of_included(condition: Condition) -> Conditions:
+    return lambda one, _worst: condition if one.is_included else Condition()
 
 
 def test_the_operators_lists_are_what_automatic_routes_use() -> None:

@@ -1,6 +1,6 @@
 """A router whose documents can be searched: embedded catalog, ledger on SQLite, and the market."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -96,12 +96,18 @@ class Router:
 
 @asynccontextmanager
 async def opened_router(
-    folder: Path, world: World | None = None, *, public_url: str = "https://gateway.example"
+    folder: Path,
+    world: World | None = None,
+    *,
+    public_url: str = "https://gateway.example",
+    limits: Sequence[Limit] = LIMITS,
+    is_owner: bool = True,
 ) -> AsyncIterator[Router]:
+    """What an owner sees of it, or what somebody else does."""
     world = world or World(*CONFIGURED)
     async with (
         Database(f"sqlite:///{folder / 'ledger.db'}") as database,
-        Ledger(database, LIMITS, clock=world.clock) as ledger,
+        Ledger(database, limits, clock=world.clock) as ledger,
         Freshness() as freshness,
     ):
         router = RouterSources(
@@ -113,10 +119,10 @@ async def opened_router(
         )
         market, lexicons = market_sources()
         registry = Registry(
-            [*market, *router.documents],
+            [*market, *(router.documents if is_owner else router.open_documents)],
             freshness,
             public_url=public_url,
-            lexicons=router.lexicons(lexicons),
+            lexicons=router.lexicons(lexicons, is_owner=is_owner),
         )
         yield Router(world, ledger, router, registry)
 

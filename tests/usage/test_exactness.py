@@ -160,6 +160,24 @@ async def test_a_call_that_ends_after_it_was_written_off_is_charged_the_truth(
         assert total.input_tokens == 10
 
 
+@pytest.mark.parametrize("name", ["half a letter \ud800", "nothing\0"])
+async def test_a_name_that_no_database_takes_is_written_as_well_as_it_can_be(
+    database_url: str, name: str
+) -> None:
+    clock = StoppedClock()
+    async with open_ledger(database_url, budget(100), clock=clock) as ledger:
+        ended = await ledger.reserve(call(model=name), costing(10))
+        await ledger.settle(ended, Settlement(billed_microusd=1))
+        await ledger.reserve(call(model=name), costing(20))
+    clock.advance(minutes=16)
+    # A call that could not be written off would keep every gateway from starting.
+    async with open_ledger(database_url, budget(100), clock=clock) as ledger:
+        (state,) = await ledger.states()
+        (total,) = await ledger.report(LONG_AGO, FAR)
+        assert (state.settled, state.reserved) == (21, 0)
+        assert (total.calls, total.charged_microusd) == (2, 21)
+
+
 async def test_a_process_that_ends_leaves_its_open_calls_reserved(database_url: str) -> None:
     async with open_ledger(database_url, budget(100)) as ledger:
         await ledger.reserve(CALL, costing(60))

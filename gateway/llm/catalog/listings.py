@@ -32,6 +32,12 @@ def listed(answers: Sequence[DatedListing]) -> tuple[Facts, ...] | None:
     Raises:
         BadAnswer: a list is not what its kind should be.
     """
+    found = _listed(answers)
+    # Names go into headers and lines of the log, which no provider may write.
+    return found and tuple(one for one in found if one.name.isprintable())
+
+
+def _listed(answers: Sequence[DatedListing]) -> tuple[Facts, ...] | None:
     by_kind: dict[ListingKind, list[DatedListing]] = {}
     for answer in answers:
         by_kind.setdefault(answer.listing.kind, []).append(answer)

@@ -10,6 +10,8 @@ _MOST_READ = 20_000
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _UNREAD = re.compile(r"<(script|style)\b.*?</\1>", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^>]{0,500}>")
+# All that keys are made of.
+_LAST_WORD = re.compile(r"(?<![A-Za-z0-9_.+/=~-])[A-Za-z0-9_.+/=~-]+\Z")
 _SECRETS = (
     re.compile(r"\b(?:bearer|basic)\s+[^\s,;\"']+", re.IGNORECASE),
     re.compile(r"\b(?:sk|pk|rk|gsk|xai|ghp|AIza|AKIA|ya29|eyJ)[-_.A-Za-z0-9*•…]{5,}"),
@@ -24,11 +26,18 @@ _SECRETS = (
 
 def repeatable(text: str) -> str:
     """Words that an error message and a log may repeat."""
-    text = text[:_MOST_READ]
+    text = _cut(text, _MOST_READ)
     for secret in _SECRETS:
         text = secret.sub("[masked]", text)
     text = " ".join(displayable(text).split())
-    return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1].rstrip() + "…"
+    return _cut(text, MOST_CHARACTERS)
+
+
+def _cut(text: str, most: int) -> str:
+    """Between words: half a key would no longer be known as one."""
+    if len(text) <= most:
+        return text
+    return _LAST_WORD.sub("", text[: most - 1]).rstrip() + "…"
 
 
 def words_of_a_page(text: str) -> str:

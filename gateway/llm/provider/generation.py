@@ -1,7 +1,8 @@
 """What OpenRouter says afterwards of one call: for streams whose end nobody heard."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -38,8 +39,17 @@ def _usage(answer: Any) -> Usage | None:
         output_tokens=_count(generation.get("native_tokens_completion")),
         cached_tokens=_count(generation.get("native_tokens_cached")),
         reasoning_tokens=_count(generation.get("native_tokens_reasoning")),
-        billed_usd=str(generation["total_cost"]),
+        billed_usd=_billed(generation),
     )
+
+
+def _billed(generation: Mapping[str, Any]) -> str | None:
+    """With a key of one's own, the model's maker bills beside OpenRouter."""
+    total = str(generation["total_cost"])
+    if not generation.get("is_byok"):
+        return total
+    upstream = generation.get("upstream_inference_cost")
+    return None if upstream is None else str(Decimal(total) + Decimal(str(upstream)))
 
 
 def _count(value: Any) -> int:

@@ -79,7 +79,6 @@ def text(models: Sequence[Model], elsewhere: Sequence[Model]) -> str:
         "## Prices in US dollars per million tokens",
         _prices(models),
         _elsewhere(elsewhere),
-        f"Facts from {plain(model.source) or UNKNOWN}, as of {day(model.as_of)}.",
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -109,11 +108,27 @@ def plain(words: str) -> str:
 
 
 def models_table(models: Iterable[Model]) -> str:
+    """With prices in US dollars per million tokens."""
     rows = [
-        (f"`{plain(model.id)}`", model.tier, cost(model), context(model), abilities(model))
+        (
+            f"`{plain(model.id)}`",
+            *_usual_rates(model),
+            tokens(model.context_tokens).removesuffix(" tokens"),
+            model.tier,
+            abilities(model),
+        )
         for model in models
     ]
-    return table(("Model", "Tier", "Price", "Context", "Abilities"), rows) if rows else ""
+    head = ("Model", "In", "Out", "Context", "Tier", "Abilities")
+    return table(head, rows) if rows else ""
+
+
+def _usual_rates(model: Model) -> tuple[str, str]:
+    if model.tier == "free":
+        return "free", "free"
+    if model.price is None:
+        return UNKNOWN, UNKNOWN
+    return rate(model.price.rates.input), rate(model.price.rates.output)
 
 
 def _prices(models: Sequence[Model]) -> str:
@@ -154,9 +169,8 @@ def _cache(rates: Rates) -> tuple[Decimal | None, ...]:
 def _elsewhere(models: Sequence[Model]) -> str:
     if not models:
         return "No other provider is known to offer it."
-    rows = [(f"`{plain(model.id)}`", model.tier, cost(model), context(model)) for model in models]
-    listed = table(("Model", "Tier", "Price", "Context"), rows[:MOST_LISTED])
-    return f"## The same model elsewhere\n\n{listed}"
+    listed = models_table(models[:MOST_LISTED])
+    return f"## The same model elsewhere, in US dollars per million tokens\n\n{listed}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -61,7 +61,7 @@ class ModelSource:
             summary=rendering.summary(model),
             text=rendering.text(models, self._elsewhere(model)),
             as_of=self._as_of(model),
-            source=f"model catalog ({model.source})" if model.source else "model catalog",
+            source=f"model catalog: {model.source}" if model.source else "model catalog",
             metadata={"provider": model.provider, "tier": model.tier, "name": model.name},
         )
 
@@ -175,7 +175,8 @@ class ProviderSource:
             id=document_id,
             title=f"{name}: {status}, {counted}",
             summary=f"{name} is {status}; {counted}.",
-            text=f"**{name} is {status}**, with {counted}.\n\n## Its newest models\n\n{listed}",
+            text=f"**{name} is {status}**, with {counted}.\n\n"
+            f"## Its newest models, in US dollars per million tokens\n\n{listed}",
             as_of=self._clock(),
             source="this gateway",
             metadata={"provider": name, "is_configured": str(is_configured).lower()},

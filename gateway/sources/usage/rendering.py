@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from gateway.clock import rfc3339
 from gateway.sources.models.rendering import plain, table
 from gateway.sources.money import usd
 from gateway.sources.usage.windows import Span
@@ -72,22 +72,22 @@ def _breakdown(one: Breakdown) -> str:
         (
             plain(line.group.get(one.by) or "none"),
             usd(line.charged_microusd),
-            usd(line.list_microusd),
-            f"{line.calls_with_unknown_cost:,}",
             f"{line.calls:,}",
-            f"{line.failed:,}",
             f"{line.input_tokens:,}",
             f"{line.output_tokens:,}",
+            usd(line.list_microusd),
+            f"{line.failed:,}",
+            f"{line.calls_with_unknown_cost:,}",
         )
         for line in lines
     ]
     head = (
-        one.by.capitalize(), "Spent", "List value", "Unknown cost", "Calls", "Failed",
-        "Tokens in", "Tokens out",
+        one.by.capitalize(), "Spent", "Calls", "Tokens in", "Tokens out", "List value", "Failed",
+        "Unknown cost",
     )  # fmt: skip
     shown = rows[-MOST_ROWS:] if is_time else rows[:MOST_ROWS]
     more = f"\n\n{len(rows) - MOST_ROWS:,} more are not shown." if len(rows) > MOST_ROWS else ""
-    return f"## {one.title}\n\n{table(head, shown)}{more}"
+    return f"## {one.title}\n\n{_without_empty(head, shown, kept=6)}{more}"
 
 
 def _by_cost(line: UsageLine) -> tuple[int, int]:
@@ -99,7 +99,7 @@ def limit_title(state: LimitState) -> str:
     whose = f" of {plain(state.key)}" if state.key else ""
     return (
         f"{limit.kind.capitalize()} {plain(limit.name)}{whose}: {_left(state)} left, "
-        f"resets {rfc3339(state.resets_at)}"
+        f"resets {_time(state.resets_at)}"
     )
 
 
@@ -107,7 +107,7 @@ def limit_summary(state: LimitState) -> str:
     limit = state.limit
     return (
         f"{_left(state)} left in {limit.window.title}; {limit.shown(state.used)} used "
-        f"({state.percent:.0f} %); resets {rfc3339(state.resets_at)}."
+        f"({state.percent:.0f} %); resets {_time(state.resets_at)}."
     )
 
 
@@ -120,26 +120,54 @@ def limit_text(states: Sequence[LimitState]) -> str:
         f"It allows {limit.shown(limit.most)} in {limit.window.title}, binds {plain(binds)}, "
         f"and {kept}."
     )
-    rows = [
-        (
-            plain(state.key) or "all",
-            limit.shown(state.settled),
-            limit.shown(state.reserved),
-            limit.shown(state.others),
-            limit.shown(state.remaining),
-            f"{state.percent:.1f} %",
-            rfc3339(state.resets_at),
-            _reported(state),
-        )
-        for state in states
-    ]
-    columns = (
-        "For", "Used", "Held by running calls", "Used by others", "Left", "Part used", "Resets",
-        "The provider says",
-    )  # fmt: skip
+    rows = [_facts(state) for state in states]
+    # One on top of the other, it fits a phone.
+    shown = (
+        table(("What", "Value"), zip(_FACTS, rows[0], strict=True))
+        if len(rows) == 1
+        else _without_empty(_FACTS, rows)
+    )
     unknown = sum(state.unknown_costs for state in states)
     note = f"\n\n{_calls(unknown)} had no known cost and are not in it." if unknown else ""
-    return f"{head}\n\n{table(columns, rows)}{note}"
+    return f"{head}\n\n{shown}{note}"
+
+
+_FACTS = (
+    "For", "Left", "Used", "Part used", "Resets", "Held by running calls", "Used elsewhere",
+    "The provider says",
+)  # fmt: skip
+_EMPTY = frozenset({"", "0", "$0.00", "0 requests", "0 tokens", "0 input tokens", "nothing"})
+
+
+def _facts(state: LimitState) -> tuple[str, ...]:
+    limit = state.limit
+    return (
+        plain(state.key) or "all",
+        limit.shown(state.remaining),
+        limit.shown(state.settled),
+        f"{state.percent:.1f} %",
+        _time(state.resets_at),
+        limit.shown(state.reserved),
+        limit.shown(state.others),
+        _reported(state),
+    )
+
+
+def _without_empty(head: Sequence[str], rows: Sequence[Sequence[str]], *, kept: int = 5) -> str:
+    """A table without the columns, behind the first few, that say nothing in any row."""
+    telling = [
+        place
+        for place in range(len(head))
+        if place < kept or any(row[place] not in _EMPTY for row in rows)
+    ]
+    return table(
+        [head[place] for place in telling], [[row[place] for place in telling] for row in rows]
+    )
+
+
+def _time(moment: datetime) -> str:
+    """Such as `1 Dec 2026, 00:00 UTC`."""
+    return f"{moment.astimezone(UTC):%d %b %Y, %H:%M} UTC".removeprefix("0")
 
 
 def _left(state: LimitState) -> str:
@@ -152,7 +180,7 @@ def _left(state: LimitState) -> str:
 def _reported(state: LimitState) -> str:
     if state.reported is None or state.reported_at is None:
         return "nothing"
-    return f"{state.limit.shown(state.reported)} used, at {rfc3339(state.reported_at)}"
+    return f"{state.limit.shown(state.reported)} used, at {_time(state.reported_at)}"
 
 
 def milliseconds(value: float | None) -> str:

@@ -22,7 +22,7 @@ from gateway.errors import (
     Unavailable,
 )
 from gateway.llm.dialects import anthropic, ollama, openai
-from gateway.llm.dialects.words import repeatable
+from gateway.llm.dialects.words import MOST_CHARACTERS, repeatable
 from tests.llm.dialects.recordings import NOW
 
 DIALECTS = {
@@ -298,6 +298,15 @@ def test_nothing_like_a_key_is_repeated(key: str, around: str) -> None:
     assert key not in words
     assert not any(piece in words for piece in key.removeprefix("Bearer ").split("*") if piece)
     assert "[masked]" in words
+
+
+@pytest.mark.parametrize("key", ["correct-horse-battery-staple", "my+own/secret=="])
+def test_no_part_of_a_key_is_left_where_words_are_cut(key: str) -> None:
+    """A whole one is known to whoever sent it, and taken out there."""
+    for before in range(MOST_CHARACTERS):
+        words = repeatable(f"{'x ' * (before // 2)}{'y ' * (before % 2)}{key} {'z ' * 200}")
+        assert key in words or key[:4] not in words
+    assert key[:4] not in repeatable(f"No:{' ' * 19_990}{key} is no key")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import InvalidRequest, NotFound
+from gateway.errors import NotFound
 from gateway.usage.call import Call, Settlement
 from tests.sources.router_world import CONFIGURED, Router, World, opened_router
 
@@ -41,7 +41,7 @@ async def test_usage_tells_money_tokens_and_failures_with_breakdowns(tmp_path: P
     for heading in ("model", "provider", "task", "tier", "caller", "day"):
         assert f"## By {heading}" in document.text
     assert "| openai/gpt-6-sol | $0.0123 |" in document.text
-    assert "| free | $0.00 | $0.0009 |" in document.text
+    assert "| free | $0.00 | 1 | 500 | 100 | $0.0009 |" in document.text
 
 
 async def test_the_answer_of_a_search_carries_what_was_spent(tmp_path: Path) -> None:
@@ -75,8 +75,9 @@ async def test_yesterday_is_the_day_that_was(tmp_path: Path) -> None:
 
 async def test_no_time_is_refused_with_an_example(tmp_path: Path) -> None:
     async with opened_router(tmp_path) as router:
-        with pytest.raises(InvalidRequest, match="2026-11-20"):
+        with pytest.raises(NotFound, match="2026-11-20") as caught:
             await router.registry.fetch("usage:whenever")
+    assert caught.value.suggestions == ("usage:today", "usage:7d", "usage:30d", "usage:2026-11")
 
 
 async def test_a_quota_tells_what_is_left_and_when_it_resets(tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ async def test_a_quota_tells_what_is_left_and_when_it_resets(tmp_path: Path) -> 
         await spend(router)
         answer = await router.registry.search("how many free nanogpt requests are left")
         assert answer.results[0].title == (
-            "Quota nanogpt_free: 59,999 of 60,000 requests left, resets 2026-12-01T00:00:00Z"
+            "Quota nanogpt_free: 59,999 of 60,000 requests left, resets 1 Dec 2026, 00:00 UTC"
         )
         document = await router.registry.fetch("quota:nanogpt_free")
     assert "binds tier free, provider nanogpt" in document.text
@@ -95,7 +96,7 @@ async def test_what_the_provider_counted_beyond_ours_is_shown(tmp_path: Path) ->
         await router.ledger.observe("nanogpt_free", 18_800, at=router.world.now)
         document = await router.registry.fetch("quota:nanogpt_free")
     assert "41,200 of 60,000 requests left" in document.title
-    assert "18,800 requests used, at 2026-11-21T12:30:00Z" in document.text
+    assert "18,800 requests used, at 21 Nov 2026, 12:30 UTC" in document.text
 
 
 async def test_a_budget_tells_money(tmp_path: Path) -> None:

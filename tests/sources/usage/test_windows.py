@@ -6,7 +6,7 @@ import pytest
 
 from gateway.documents.query import split
 from gateway.errors import InvalidRequest
-from gateway.sources.usage.windows import named_window, settled, span
+from gateway.sources.usage.windows import named_windows, settled, span
 
 # A Saturday.
 NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
@@ -47,14 +47,24 @@ NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
     ],
 )
 def test_a_question_names_a_time(text: str, window: str) -> None:
-    found = named_window(split(text), NOW)
-    assert found is not None
-    assert found.window == window
+    assert [one.window for one in named_windows(split(text), NOW)] == [window]
 
 
 @pytest.mark.parametrize("text", ["may I ask", "march on", "the sun", "model 3", "hello"])
 def test_an_ordinary_word_names_no_time(text: str) -> None:
-    assert named_window(split(text), NOW) is None
+    assert named_windows(split(text), NOW) == ()
+
+
+def test_a_question_names_several_times_in_its_order() -> None:
+    found = named_windows(split("last month vs this month, and yesterday"), NOW)
+    assert [one.window for one in found] == ["2026-10", "2026-11", "yesterday"]
+
+
+def test_a_unit_beside_a_time_only_says_how_to_count() -> None:
+    assert [one.window for one in named_windows(split("last month by week"), NOW)] == ["2026-10"]
+    assert [one.window for one in named_windows(split("yesterday and yesterday"), NOW)] == [
+        "yesterday"
+    ]
 
 
 @pytest.mark.parametrize(
