@@ -1,5 +1,6 @@
 """What was said before, kept for each caller under IDs of its own users."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,8 @@ from gateway.storage.tables import microseconds, moment
 Role = Literal["system", "user", "assistant"]
 
 MOST_MESSAGES = 1_000
+# PostgreSQL has no NUL in a text, and no database half a surrogate.
+_UNKEEPABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Conversations:
                     "user_id": user_id,
                     "position": position,
                     "role": role,
-                    "content": content,
+                    "content": _UNKEEPABLE.sub("", content),
                     "created": created,
                 }
                 for position, (role, content) in enumerate(messages, begin)

@@ -43,7 +43,7 @@ async def served(config: Config, gateway: Gateway) -> AsyncIterator[ASGIApp]:
             answering, keys=config.callers, keyless=config.caller_without_key
         )
         guarded = OriginGuard(
-            authenticated, allowed_hosts=config.hosts, allowed_origins=config.allowed_origins
+            authenticated, allowed_hosts=config.hosts, allowed_origins=config.origins
         )
         # Health is asked by address, from inside: it answers whatever the Host says.
         health = health_routes(gateway.statuses, version=VERSION)

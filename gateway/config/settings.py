@@ -118,6 +118,16 @@ class Config(Strict):
         return (urlsplit(self.url).hostname or "", *self.allowed_hosts)
 
     @property
+    def origins(self) -> Sequence[str]:
+        """The pages that may call; without keys on this machine only those that are stated.
+
+        Otherwise a page of somebody else, open in a browser here, could spend.
+        """
+        is_stated = "allowed_origins" in self.model_fields_set
+        is_for_others = self.public_name is not None or bool(self.stated_callers)
+        return self.allowed_origins if is_stated or is_for_others else ()
+
+    @property
     def public_name(self) -> str | None:
         """A name by which others may reach the gateway; None if only this machine does."""
         return first_public((self.host, *self.hosts))

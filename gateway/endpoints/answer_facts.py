@@ -49,4 +49,4 @@ def usd(microusd: int | None) -> float | None:
 
 def _headed(value: str) -> str:
     # A header holds no other letters, and no model's name may break an answer.
-    return value.encode("ascii", "replace").decode()
+    return "".join(one if one.isascii() and one.isprintable() else "?" for one in value)

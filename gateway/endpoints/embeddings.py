@@ -7,11 +7,11 @@ from starlette.routing import BaseRoute, Route
 
 from gateway import request_id
 from gateway.endpoints.answer_facts import cost_headers, model_headers
-from gateway.endpoints.authentication import spender
+from gateway.endpoints.authentication import SpendersOnly, spender
 from gateway.endpoints.body_limit import BodyLimit
 from gateway.endpoints.connected import CLIENT_LEFT, WhileConnected
 from gateway.endpoints.json_body import json_object
-from gateway.endpoints.openai_problems import answering_as_openai, refused_body
+from gateway.endpoints.openai_problems import answering_as_openai, openai_refusal, refused_body
 from gateway.errors import InvalidRequest
 from gateway.llm.completion import Completion
 from gateway.llm.embedding import EmbeddingCall
@@ -36,7 +36,10 @@ def embedding_routes(completion: Completion) -> list[BaseRoute]:
             "/v1/embeddings",
             answering_as_openai(embed),
             methods=["POST"],
-            middleware=[Middleware(BodyLimit, limit_bytes=LIMIT_BYTES, refuse=refused_body)],
+            middleware=[
+                Middleware(SpendersOnly, refuse=openai_refusal),
+                Middleware(BodyLimit, limit_bytes=LIMIT_BYTES, refuse=refused_body),
+            ],
         )
     ]
 

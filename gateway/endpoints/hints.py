@@ -50,7 +50,7 @@ def _complexity(value: object) -> float:
     try:
         # From a header it is text; a JSON true is no number, though Python takes it for one.
         complexity = float(value) if isinstance(value, str | int | float) else -1
-    except ValueError:
+    except (ValueError, OverflowError):
         complexity = -1
     if isinstance(value, bool) or not 0 <= complexity <= 1:
         raise _wrong("complexity", value, takes="a number from 0 to 1")

@@ -23,6 +23,9 @@ async def json_object(request: Request) -> dict[str, Any]:
         raise InvalidRequest(f"the body is not UTF-8: byte {error.start} is wrong") from None
     except json.JSONDecodeError as error:
         raise InvalidRequest(f"the body is not JSON: {_place(error)}") from None
+    except ValueError:
+        # Python reads no number of more than 4,300 digits.
+        raise InvalidRequest("the body holds a number with too many digits") from None
     if not isinstance(read, dict):
         raise InvalidRequest(f"the body is a JSON {type(read).__name__}; send an object: {{…}}")
     return read

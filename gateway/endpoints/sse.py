@@ -6,12 +6,15 @@ from typing import Any
 from uuid import UUID
 
 import anyio
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
 from mcp.server.lowlevel import Server
 from mcp.server.sse import SseServerTransport
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
+from gateway import caller
 from gateway.endpoints import jsonrpc
 from gateway.endpoints.body_limit import replaying
 from gateway.endpoints.event_stream import EVENT_STREAM_HEADERS, EventStream
@@ -22,8 +25,8 @@ _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 class SseTransport:
     """Two ASGI apps that belong together: `stream` answers, `messages` takes what is asked.
 
-    Each stream is one MCP session and lives in this process. When its client goes away, the
-    tools it has called are cancelled.
+    Each stream is one MCP session and lives in this process; only the caller that opened it
+    speaks in it. When its client goes away, the tools it has called are cancelled.
     """
 
     def __init__(self, server: Server[Any], *, message_path: str) -> None:
@@ -34,7 +37,7 @@ class SseTransport:
         if scope["method"] == "HEAD":
             await Response(headers=EVENT_STREAM_HEADERS)(scope, receive, send)
             return
-        outside = {**scope, "root_path": _public_prefix(scope)}
+        outside = {**_of_caller(scope), "root_path": _public_prefix(scope)}
         answers = EventStream(send)
         async with self._transport.connect_sse(outside, receive, answers.send) as (read, write):
             await self._server.run(read, write, self._server.create_initialization_options())
@@ -55,7 +58,13 @@ class SseTransport:
         again = replaying(body, receive)
         # The library accepts a message first and hands it on after: the stream may end in between.
         with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
-            await self._transport.handle_post_message(scope, again, _plainly(send))
+            await self._transport.handle_post_message(_of_caller(scope), again, _plainly(send))
+
+
+def _of_caller(scope: Scope) -> Scope:
+    """The library lets only the user that opened a session speak in it."""
+    token = AccessToken(token="", client_id=caller.current().name, scopes=[])
+    return {**scope, "user": AuthenticatedUser(token)}
 
 
 def _public_prefix(scope: Scope) -> str:

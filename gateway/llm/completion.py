@@ -47,6 +47,7 @@ from gateway.usage.ledger import Ledger
 logger = logging.getLogger(__name__)
 
 QUEUE_SECONDS = 30.0
+MOST_NAME_LETTERS = 200
 # Whoever is cancelled at the end may have a last word to say before it lets go of its answer.
 LETTING_GO_SECONDS = 10.0
 # OpenRouter would answer with a model of its own choosing: one that a key may not use, at a price
@@ -281,7 +282,7 @@ class Completion:
         if known:
             # A subscription includes no embeddings: what makes them is billed.
             model = replace(known[0], is_included=False)
-        elif provider in providers and name.isprintable() and name:
+        elif provider in providers and name.isprintable() and 0 < len(name) <= MOST_NAME_LETTERS:
             model = Model(wanted, provider, name, name)
         else:
             raise NotFound(

@@ -33,6 +33,7 @@ LACKS: Mapping[Why, str] = {
     "json_schema": "that keeps to a JSON schema",
 }
 WAIT_SECONDS = 60.0
+MOST_LIMITS = 3
 
 
 def refusal(
@@ -51,7 +52,7 @@ def refusal(
         first = min(shortages, key=lambda shortage: shortage.resets_at)
         error = policy.action("error")
         own = f"{error.message.rstrip('.')}: " if error and error.message else ""
-        message = f"{own}{first}{advice}"
+        message = f"{own}{_all_of(shortages)}{advice}"
         return Refusal(why, message, limit=first.limit.name, resets_at=first.resets_at)
     if why == "cooling":
         seconds = min(cooling_seconds)
@@ -105,4 +106,11 @@ def _cost(offer: tuple[Contender, int | None, int | None]) -> str:
 def _way(policy: Policy, left_out: LeftOut) -> str:
     if policy.may_pay or not left_out.counts["unpaid"]:
         return ""
-    return "; to allow it, set a budget or name the model"
+    return "; to allow it, set a budget (GATEWAY_MONTHLY_BUDGET_USD) or name the model"
+
+
+def _all_of(shortages: Sequence[Shortage]) -> str:
+    """Each limit once: with the free quota the budget may be used up too."""
+    by_limit = {one.limit.name: one for one in reversed(shortages)}
+    ordered = sorted(by_limit.values(), key=lambda one: one.resets_at)
+    return "; and ".join(str(one) for one in ordered[:MOST_LIMITS])

@@ -84,8 +84,7 @@ def _named(walk: Walk, name: str) -> Iterator[Stage]:
     asked_for = sorted(lineup.named(name), key=_cheapest_first(walk))
     if not asked_for:
         suggestions = lineup.near(name)
-        hint = f"; did you mean {' or '.join(suggestions[:2])}?" if suggestions else ""
-        raise NotFound(f"no model is called {shown(name)!r}{hint}", suggestions=suggestions)
+        raise NotFound(f"no model is called {shown(name)!r}", suggestions=suggestions)
     # Who names a model that is only paid agrees to pay. A free one that turns into a paid one
     # when its quota ends is another matter.
     is_agreed = all(one.tier == "paid" for one in asked_for)

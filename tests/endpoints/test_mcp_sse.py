@@ -14,6 +14,9 @@ import pytest
 import pytest_asyncio
 from starlette.types import Receive, Scope, Send
 
+from gateway.caller import ANONYMOUS, Caller
+from gateway.endpoints.authentication import Authentication
+from gateway.keys import hashed
 from tests.stand_ins.gadgets import Gadgets, doors_app, serve_doors
 from tests.stand_ins.http_server import serve
 
@@ -110,6 +113,26 @@ async def test_a_message_is_accepted_at_once_and_answered_on_the_stream(
     assert accepted.status_code == also_without_slash.status_code == 202
     assert kind == "message"
     assert '"protocolVersion":"2024-11-05"' in answer
+
+
+async def test_nobody_speaks_in_the_session_of_another_caller(gadgets: Gadgets) -> None:
+    keys = {hashed("gw_alice"): Caller("alice"), hashed("gw_bob"): Caller("bob")}
+    app = Authentication(doors_app(gadgets), keys=keys, keyless=ANONYMOUS)
+    alices, bobs = {"x-api-key": "gw_alice"}, {"x-api-key": "gw_bob"}
+    async with (
+        asyncio.timeout(5),
+        serve(app) as url,
+        httpx.AsyncClient(base_url=url) as client,
+        client.stream("GET", "/sse", headers=alices) as stream,
+    ):
+        lines = stream.aiter_lines()
+        _, endpoint = await the_next_event(lines)
+        refused = [await client.post(endpoint, json=HELLO, headers=one) for one in (bobs, {})]
+        accepted = await client.post(endpoint, json={**HELLO, "id": "hers"}, headers=alices)
+        _, answer = await the_next_event(lines)
+    assert [one.status_code for one in refused] == [404, 404]
+    assert accepted.status_code == 202
+    assert '"id":"hers"' in answer
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from gateway.llm.model import Model
 
 MOST_SUGGESTIONS = 5
 LEAST_LIKENESS = 60
+# Comparing takes time by the length: 20 MB would keep everybody waiting for half a minute.
+MOST_NAME_CHARACTERS = 300
 
 
 class ModelIndex:
@@ -39,6 +41,8 @@ class ModelIndex:
 
     def near(self, text: str) -> list[str]:
         """IDs that somebody may have meant, the likeliest first."""
+        if len(text) > MOST_NAME_CHARACTERS:
+            return []
         wanted = _key(text.strip().replace(" ", "-"))
         provider, _, name = wanted.partition("/")
         alike = [*self._alike(wanted), *(self._alike(name) if name else ())]

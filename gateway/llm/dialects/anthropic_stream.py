@@ -10,6 +10,7 @@ from gateway.errors import BadAnswer
 from gateway.llm.dialects.anthropic_blocks import FORMAT, VERBATIM
 from gateway.llm.dialects.errors import error_inside
 from gateway.llm.dialects.openai_usage import count, mapping
+from gateway.llm.dialects.strict_json import read_json
 from gateway.llm.dialects.tool_calls import Piece, ToolCalls
 from gateway.llm.event_stream import BODY, Event
 from gateway.llm.messages import Chunk, FinishReason, Json, Reasoning, Usage
@@ -59,7 +60,7 @@ class AnthropicReader:
         self._has_news = False
 
     def read(self, event: Event) -> Iterator[Chunk]:
-        said = json.loads(event.data)
+        said = read_json(event.data)
         kind = said.get("type") if isinstance(said, dict) else None
         if kind == "error" or event.name == BODY or kind is None:
             raise error_inside(said, who=self._who, clock=self._clock)

@@ -8,6 +8,7 @@ from gateway.clock import Clock
 from gateway.errors import BadAnswer
 from gateway.llm.dialects.errors import error_inside
 from gateway.llm.dialects.openai_usage import count
+from gateway.llm.dialects.strict_json import read_json
 from gateway.llm.dialects.tool_calls import Piece, ToolCalls
 from gateway.llm.event_stream import Event
 from gateway.llm.messages import Chunk, FinishReason, Reasoning, ToolCallDelta, Usage
@@ -26,7 +27,7 @@ class OllamaReader:
         self._calls = ToolCalls()
 
     def read(self, event: Event) -> Iterator[Chunk]:
-        line = json.loads(event.data)
+        line = read_json(event.data)
         if not isinstance(line, dict) or line.get("error"):
             raise error_inside(line, who=self._who, clock=self._clock)
         message = line.get("message") or {}

@@ -15,6 +15,7 @@ from gateway.llm.dialects.openai_usage import (
     usage_of,
 )
 from gateway.llm.dialects.reasoning_details import blocks_of
+from gateway.llm.dialects.strict_json import read_json
 from gateway.llm.dialects.tool_calls import Piece, ToolCalls
 from gateway.llm.event_stream import BODY, Event
 from gateway.llm.messages import Chunk, FinishReason, Reasoning, ToolCallDelta, Usage
@@ -67,7 +68,7 @@ class OpenAIReader:
         if event.data.strip() == "[DONE]":
             self.is_done = True
             return
-        frame = json.loads(event.data)
+        frame = read_json(event.data)
         if event.name == "error" or not isinstance(frame, dict) or frame.get("error"):
             raise error_inside(frame, who=self._who, clock=self._clock)
         yield from self._chunks(frame)

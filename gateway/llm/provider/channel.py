@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +22,7 @@ from gateway.version import VERSION
 MOST_ANSWER_BYTES = 32 << 20
 ASK_SECONDS = 30.0
 RETRY_SECONDS = 5.0
+LEAST_SECRET_CHARACTERS = 16
 
 _SENDABLE = re.compile(r"[\x20-\x7e]*")
 
@@ -120,18 +121,27 @@ class Channel:
         """What an answer means that is none, also one that comes with the status 200."""
         if response.status_code == 401 and self._token:
             self._token.forget()
-        error = self._read_error(response.status_code, response.headers, body)
-        return self.without_secrets(error)
+        # Before the words are cut and masked: of what is left of a key, nothing would be known.
+        for secret in self._secrets:
+            body = body.replace(secret.encode(), "…".encode())
+        return self._read_error(response.status_code, response.headers, body)
 
     def without_secrets(self, error: GatewayError) -> GatewayError:
         """Some providers repeat the key that they refuse."""
         said = str(error)
-        secrets = [self._settings.api_key, self._token and self._token.current]
-        for secret in secrets:
-            if secret and secret in said:
+        for secret in self._secrets:
+            if secret in said:
                 said = said.replace(secret, "…")
                 error.args = (said, *error.args[1:])
         return error
+
+    @property
+    def _secrets(self) -> Sequence[str]:
+        settings = self._settings
+        # A header that the configuration adds may be a key too; a short one is a word.
+        added = [one for one in settings.headers.values() if len(one) >= LEAST_SECRET_CHARACTERS]
+        keys = (settings.api_key, self._token and self._token.current)
+        return [*added, *(key for key in keys if key)]
 
     def _json(self, body: bytes) -> Any:
         try:

@@ -1,5 +1,6 @@
 """The catalog: what can be called, what it costs, and how it is found."""
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -225,6 +226,14 @@ def test_a_mistyped_name_is_answered_with_what_was_meant(
 
 def test_what_is_like_nothing_gets_no_suggestions(excerpt: Embedded) -> None:
     assert Catalog(embedded=excerpt, clock=clock).near("zzzzzz") == []
+
+
+def test_nobody_waits_until_a_name_without_end_is_compared_with_all_others(
+    excerpt: Embedded,
+) -> None:
+    began = time.perf_counter()
+    assert Catalog(embedded=excerpt, clock=clock).near("gpt-" * 5_000_000) == []
+    assert time.perf_counter() - began < 1
 
 
 def test_nonsense_changes_nothing(excerpt: Embedded) -> None:

@@ -94,3 +94,25 @@ def test_settings_do_not_show_what_is_secret() -> None:
         ProviderSettings("p", "vertex", google=RefreshToken("id", KEY, KEY)),
     )
     assert KEY not in repr(settings)
+
+
+@pytest.mark.parametrize("before", range(200, 300, 7))
+async def test_no_half_of_a_key_is_told_where_a_long_complaint_is_cut(
+    before: int, question: ChatRequest, model: Model
+) -> None:
+    key, header = "my+own/key=correct-horse", "another-correct-horse"
+    body = f'{{"error":"{"x" * before}{key}{header}"}}'.encode()
+    async with LlmStandIn("openai", key=key) as stand_in:
+        settings = ProviderSettings(
+            "openrouter",
+            "openai_compatible",
+            f"{stand_in.url}/v1",
+            api_key=key,
+            headers={"x-extra-key": header},
+            attempts=1,
+        )
+        stand_in.script("small", Refusal(400, body=body))
+        async with Provider(settings) as provider:
+            with pytest.raises(GatewayError) as raised:
+                await _read(provider, question, model)
+    assert not any(piece in str(raised.value) for piece in ("my+o", "corr", "anot"))
