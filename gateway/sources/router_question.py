@@ -224,7 +224,11 @@ class RouterQuestion:
     def _is_object(self, place: int, core: frozenset[int]) -> bool:
         if place + 1 in core or place - 1 in core:
             return True
-        return place > 0 and self.words[place - 1].text in _BEFORE_OBJECTS
+        idle = (self.cues.places("everyday") | self._fillers) - self._told_places
+        before = place - 1
+        while before in idle and self.words[before].text not in _BEFORE_OBJECTS:
+            before -= 1
+        return before >= 0 and self.words[before].text in _BEFORE_OBJECTS
 
     @cached_property
     def _told_places(self) -> frozenset[int]:
@@ -262,6 +266,9 @@ class RouterQuestion:
             # "The tokens that we ran through last week".
             is_asked, core = cues.places("token_word", "request_word"), "token_word"
         if not is_asked or not self._speaks_of(core, *_OF_USAGE, *TASKS):
+            return False
+        if not self.windows and self.strangers(*_OF_USAGE, *TASKS):
+            # "What would I pay for chainlink" is about a price.
             return False
         is_named = bool(self.names or self.providers_places)
         return is_named or bool(self.windows) or cues.has("usage_part", "model", "used")
