@@ -107,6 +107,9 @@ class Channel:
 
     async def whole(self, response: httpx.Response) -> bytes:
         """All of a body, which must not be endless."""
+        if response.headers.get("content-encoding", "identity") != "identity":
+            # It was asked not to: a few bytes may stand for more than there is memory.
+            raise BadAnswer(f"{self._settings.name} packed its answer, which was not asked for")
         body = bytearray()
         try:
             async for piece in response.aiter_bytes():

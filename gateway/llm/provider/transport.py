@@ -17,6 +17,9 @@ from gateway.llm.provider.connection import Connection
 # Routers on the way forget silent connections; a new one costs less than a lost request.
 MOST_IDLE_SECONDS = 45.0
 
+# A connection that was closed before is known to be within a round trip.
+MOST_RESEND_SECONDS = 0.5
+
 Origin = tuple[str, str, int]
 
 
@@ -24,11 +27,18 @@ class LeanTransport(httpx.AsyncBaseTransport):
     """HTTP/1.1 with or without TLS; of httpx's timeouts it knows `connect` only.
 
     A request on a connection that the peer had closed meanwhile is sent once more on a new one,
-    as long as nothing of an answer came.
+    if that shows at once and nothing of an answer came.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, most_idle: int = 64) -> None:
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        most_idle: int = 64,
+        most_resend_seconds: float = MOST_RESEND_SECONDS,
+    ) -> None:
         self._tls = tls
+        self._most_resend_seconds = most_resend_seconds
         self._most_idle = most_idle
         self._idle: dict[Origin, list[Connection]] = defaultdict(list)
         self._busy: set[Connection] = set()
@@ -38,10 +48,13 @@ class LeanTransport(httpx.AsyncBaseTransport):
         raw = _head(request) + await request.aread()
         connection = self._rested(origin) or await self._open(origin, request)
         is_new = connection.rests_since == 0.0
+        began_at = asyncio.get_running_loop().time()
         try:
             await self._begin(connection, raw, request)
         except httpx.RemoteProtocolError:
-            if is_new or connection.heard:
+            took_seconds = asyncio.get_running_loop().time() - began_at
+            # Whoever worked on it before it broke off may bill it.
+            if is_new or connection.heard or took_seconds > self._most_resend_seconds:
                 raise
             connection = await self._open(origin, request)
             await self._begin(connection, raw, request)

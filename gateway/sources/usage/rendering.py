@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from gateway.sources.models.rendering import plain, table
 from gateway.sources.money import usd
-from gateway.sources.usage.windows import Span
 from gateway.usage.limit import LimitState
 from gateway.usage.report import Grouping, UsageLine
+from gateway.usage.span import Span
 
 MOST_ROWS = 31
 NOTHING = UsageLine(billed_microusd=0, list_microusd=0, charged_microusd=0)

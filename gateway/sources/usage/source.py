@@ -16,9 +16,9 @@ from gateway.sources.usage.rendering import (
     usage_text,
     usage_title,
 )
-from gateway.sources.usage.windows import EXAMPLES, settled, span
 from gateway.usage.ledger import Ledger
 from gateway.usage.report import Grouping
+from gateway.usage.span import EXAMPLES, settled, span
 
 # Offered, after what the question names itself.
 USUAL = ("today", "7d", "30d")

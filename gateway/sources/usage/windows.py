@@ -1,96 +1,15 @@
-"""The time that a usage document is about: `today`, `7d`, `2026-11`, and the words that name it."""
+"""The words of a question that name a time, such as `last month`, for `usage:{window}`."""
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from gateway.documents.query import Word, fold, split
-from gateway.errors import InvalidRequest
-from gateway.text import shown
+from gateway.usage.span import DATE, DAYS, MAX_DAYS, MONTH, WEEK, YEAR, settled
 
-EXAMPLES = "today, yesterday, 7d, 30d, 2026-W47, 2026-11, 2026-11-20 or 2026"
-MAX_DAYS = 366
 _DAY = timedelta(days=1)
-_DAYS = re.compile(r"([1-9]\d{0,2})d")
-_WEEK = re.compile(r"(20\d\d)-w(\d{1,2})")
-_MONTH = re.compile(r"(20\d\d)-(\d{1,2})")
-_DATE = re.compile(r"(20\d\d)-(\d{1,2})-(\d{1,2})")
-_YEAR = re.compile(r"20\d\d")
 _ORDINAL = re.compile(r"([1-9]|[12]\d|3[01])(?:st|nd|rd|th|er)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """From `start` up to `end`, both in UTC; `title` is how a sentence says it."""
-
-    start: datetime
-    end: datetime
-    title: str
-
-
-def settled(text: str) -> str:
-    """The usual spelling: `Today` is `today`, `2026-w7` is `2026-W07`, `2026-3` is `2026-03`."""
-    low = text.strip().lower()
-    if found := _WEEK.fullmatch(low):
-        return f"{found[1]}-W{int(found[2]):02d}"
-    if found := _DATE.fullmatch(low) or _MONTH.fullmatch(low):
-        return "-".join([found[1], *(f"{int(part):02d}" for part in found.groups()[1:])])
-    return low
-
-
-def span(window: str, now: datetime) -> Span:
-    """Raises:
-    InvalidRequest: the text names no time.
-    """
-    today = now.astimezone(UTC).date()
-    try:
-        found = _span(settled(window), today)
-    except ValueError:
-        found = None
-    if found is None:
-        raise InvalidRequest(f"{shown(window)!r} is no time; use one such as {EXAMPLES}")
-    return found
-
-
-def _span(window: str, today: date) -> Span | None:
-    if window == "today":
-        return _between(today, today + _DAY, "today")
-    if window == "yesterday":
-        return _between(today - _DAY, today, "yesterday")
-    if (found := _DAYS.fullmatch(window)) and int(found[1]) <= MAX_DAYS:
-        days = int(found[1])
-        title = "today" if days == 1 else f"in the last {days} days"
-        return _between(today - (days - 1) * _DAY, today + _DAY, title)
-    if found := _WEEK.fullmatch(window.lower()):
-        monday = date.fromisocalendar(int(found[1]), int(found[2]), 1)
-        title = f"in the week of {_day_words(monday)}"
-        return _between(monday, monday + 7 * _DAY, title)
-    if _DATE.fullmatch(window):
-        day = date.fromisoformat(window)
-        return _between(day, day + _DAY, f"on {_day_words(day)}")
-    if _MONTH.fullmatch(window):
-        first = date.fromisoformat(f"{window}-01")
-        return _between(first, _next_month(first), f"in {first:%B %Y}")
-    if _YEAR.fullmatch(window):
-        return _between(date(int(window), 1, 1), date(int(window) + 1, 1, 1), f"in {window}")
-    return None
-
-
-def _between(first: date, end: date, title: str) -> Span:
-    return Span(_midnight(first), _midnight(end), title)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
-
-
-def _next_month(first: date) -> date:
-    return (first + 31 * _DAY).replace(day=1)
-
-
-def _day_words(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +163,7 @@ def _iso_at(words: Sequence[Word], start: int, _: date) -> Named | None:
         parts = words[start : start + length]
         if len(parts) == length and all(part.gap == "-" for part in parts[1:]):
             text = settled("-".join(part.raw for part in parts))
-            if any(one.fullmatch(text.lower()) for one in (_DATE, _MONTH, _WEEK)):
+            if any(one.fullmatch(text.lower()) for one in (DATE, MONTH, WEEK)):
                 return Named(text, start, start + length)
     return None
 
@@ -265,7 +184,7 @@ def _calendar_at(words: Sequence[Word], start: int, today: date) -> Named | None
     if text not in _MONTHS:
         return None
     month = _MONTHS[text]
-    if _YEAR.fullmatch(behind):
+    if YEAR.fullmatch(behind):
         return Named(f"{behind}-{month:02d}", start, start + 2)
     if day := _ordinal(behind):
         return Named(_date(month, day, today), start, start + 2)
@@ -281,7 +200,7 @@ def _counted_at(words: Sequence[Word], start: int, _: date) -> Named | None:
         counted = _counted_at(words, start + 1, _)
         return replace(counted, start=start) if counted else None
     raw, behind = words[start].raw.lower(), _text(words, start + 1)
-    if _DAYS.fullmatch(raw) and int(raw[:-1]) <= MAX_DAYS:
+    if DAYS.fullmatch(raw) and int(raw[:-1]) <= MAX_DAYS:
         return Named(raw, start, start + 1)
     count = int(raw) if raw.isdecimal() and len(raw) <= 3 else _NUMBERS.get(raw, 0)
     days = 1 if behind in _DAY_UNITS else 7 if behind in _WEEK_UNITS else 0

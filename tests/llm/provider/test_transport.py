@@ -206,3 +206,14 @@ async def test_a_certificate_is_checked(tmp_path: Path) -> None:
         async with transport() as lean:
             with pytest.raises(httpx.ConnectError):
                 await ask(lean, server)
+
+
+async def test_a_request_that_was_perhaps_worked_on_is_not_sent_again() -> None:
+    async with Server(PLAIN, None, PLAIN).listening() as server:
+        lean = LeanTransport(most_resend_seconds=0)
+        async with asyncio.timeout(5):
+            assert await ask(lean, server) == b"ok"
+            with pytest.raises(httpx.RemoteProtocolError):
+                await ask(lean, server)
+            await lean.aclose()
+        assert len(server.requests) == 2

@@ -6,7 +6,8 @@ import pytest
 
 from gateway.documents.query import split
 from gateway.errors import InvalidRequest
-from gateway.sources.usage.windows import named_windows, settled, span
+from gateway.sources.usage.windows import named_windows
+from gateway.usage.span import settled, span
 
 # A Saturday.
 NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
