@@ -3,7 +3,9 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+import math
+import time
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -47,6 +49,7 @@ from gateway.usage.ledger import Ledger
 logger = logging.getLogger(__name__)
 
 QUEUE_SECONDS = 30.0
+MEASURED_SECONDS = 1.0
 MOST_NAME_LETTERS = 200
 # Whoever is cancelled at the end may have a last word to say before it lets go of its answer.
 LETTING_GO_SECONDS = 10.0
@@ -89,7 +92,7 @@ class Completion:
         self._slots = asyncio.Semaphore(max_parallel)
         self._max_parallel = max_parallel
         self._turns = itertools.count()
-        self._paces = _Paces(providers)
+        self._measured = _Measured(providers)
         self._working: set[asyncio.Future[None]] = set()
         self._settling: set[asyncio.Task[None]] = set()
         self._known: tuple[object, Lineup] | None = None
@@ -213,7 +216,7 @@ class Completion:
             self._lineup(),
             self.policy,
             conditions=partial(self._condition, caller, asked),
-            measured=self._paces,
+            measured=self._measured.now(),
             turn=next(self._turns),
         )
 
@@ -330,28 +333,21 @@ def _refuse_other_models(request: ChatRequest) -> None:
             )
 
 
-class _Paces(Mapping[str, Measured]):
-    """How fast models were of late, by their IDs, looked up when it is asked for."""
+class _Measured:
+    """How fast models were of late, by their IDs; what was seen a moment ago still holds."""
 
     def __init__(self, providers: Mapping[str, Provider]) -> None:
         self._providers = providers
+        self._seen: Mapping[str, Measured] = {}
+        self._seen_at = -math.inf
 
-    def __getitem__(self, model_id: str) -> Measured:
-        provider = self._providers.get(model_id.partition("/")[0])
-        pace = provider.pace(model_id) if provider else None
-        if pace is None:
-            raise KeyError(model_id)
-        return Measured(pace.first_token_seconds, pace.tokens_per_second)
-
-    def get(self, model_id: str, default: Any = None) -> Any:
-        provider = self._providers.get(model_id.partition("/")[0])
-        pace = provider.pace(model_id) if provider else None
-        return (
-            default if pace is None else Measured(pace.first_token_seconds, pace.tokens_per_second)
-        )
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
+    def now(self) -> Mapping[str, Measured]:
+        at = time.monotonic()
+        if at - self._seen_at >= MEASURED_SECONDS:
+            self._seen_at = at
+            self._seen = {
+                model_id: Measured(pace.first_token_seconds, pace.tokens_per_second)
+                for provider in self._providers.values()
+                for model_id, pace in provider.paces()
+            }
+        return self._seen

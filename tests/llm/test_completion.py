@@ -307,6 +307,29 @@ async def test_a_hint_of_the_caller_wins_over_the_guess(database_url: str) -> No
         assert (route.features.context, route.features.priority) == ("work", "quality")
 
 
+async def test_what_was_measured_of_a_model_decides_where_speed_is_asked_for(
+    database_url: str,
+) -> None:
+    policy = Policy(may_pay=True)
+    offers = [Offer("one"), Offer("two")]
+    async with (
+        LlmStandIn("openrouter", offers=offers) as stand_in,
+        router(stand_in, database_url=database_url, policy=policy) as routed,
+    ):
+        provider = routed.providers["openrouter"]
+        models = {model.name: model for model in routed.catalog.callable_models}
+        for _ in range(5):
+            provider.record_first(models["one"], 9.0)
+            provider.record_first(models["two"], 0.1)
+        route = routed.completion.plan(LOCAL, asked("auto:fast"))
+        assert route.steps[0].model.name == "two"
+        for _ in range(31):
+            provider.record_first(models["one"], 0.1)
+            provider.record_first(models["two"], 9.0)
+        fresh = Completion(routed.catalog, routed.providers, routed.ledger, policy)
+        assert fresh.plan(LOCAL, asked("auto:fast")).steps[0].model.name == "one"
+
+
 async def test_a_provider_that_stays_silent_is_given_up(database_url: str) -> None:
     never = asyncio.Event()
     async with (

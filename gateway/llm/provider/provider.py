@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -124,6 +124,11 @@ class Provider:
         """How fast it has been of late, once it was called."""
         record = self._paces.get(model_id)
         return record.pace(self._monotonic()) if record else None
+
+    def paces(self) -> Iterator[tuple[str, Pace]]:
+        """Of every model that was called."""
+        at = self._monotonic()
+        return ((model_id, record.pace(at)) for model_id, record in self._paces.items())
 
     def content(self, request: ChatRequest, model: Model) -> bytes:
         body = self.dialect.encode(request, model)
