@@ -8,6 +8,7 @@ from gateway.config.services import ServiceConfig, TlsConfig
 from gateway.errors import ConfigurationError
 from gateway.loopback import is_this_machine
 from gateway.market.settings import HOST, is_web_url, shown_url
+from gateway.usage.limit import Limit
 
 # All of them raise a ConfigurationError that names the key, without the file.
 
@@ -70,6 +71,16 @@ def check_database(url: str | None) -> None:
         Database(url)
     except ConfigurationError as error:
         raise ConfigurationError(f"database_url (GATEWAY_DATABASE_URL): {error}") from error
+
+
+def check_retention(days: int | None, limits: Sequence[Limit]) -> None:
+    """A limit that is set anew is counted from what is kept."""
+    longest = max(limits, key=lambda limit: limit.window.most_days, default=None)
+    if days is not None and longest is not None and days < longest.window.most_days:
+        raise ConfigurationError(
+            f"retention_days: {days} is less than the limit {longest.name} looks back; "
+            f"keep at least {longest.window.most_days}"
+        )
 
 
 def refuse_strangers(host: str, *, has_callers: bool) -> None:

@@ -15,6 +15,7 @@ from gateway.config.checks import (
     check_database,
     check_market,
     check_providers,
+    check_retention,
     check_services,
     refuse_public_account,
     refuse_strangers,
@@ -242,6 +243,7 @@ def _check(config: Config) -> None:
     check_database(config.database_url)
     # What is put together from several places is checked while it is.
     _ = config.policy, config.model_overrides, config.limits, config.callers
+    check_retention(config.retention_days, config.limits)
     refuse_public_account(config.market, config.services, public=config.public_name)
     refuse_strangers(config.host, has_callers=bool(config.stated_callers))
 

@@ -43,6 +43,12 @@ class Window:
         """How a sentence says it: `a month`, `any 30 days`."""
         return f"any {self.days} days" if self.kind == "rolling" else f"a {self.kind}"
 
+    @property
+    def most_days(self) -> int:
+        """How far it may look back."""
+        calendar = {"day": 1, "week": 7, "month": 31}
+        return self.days + 1 if self.kind == "rolling" else calendar[self.kind]
+
     def bucket(self, moment: datetime) -> datetime:
         """The beginning of the bucket that counts what happens at this moment."""
         moment = moment.astimezone(UTC)

@@ -147,3 +147,10 @@ def test_what_requests_go_by_may_come_from_the_environment() -> None:
     config = load(environment=environment)
     assert (config.policy.priority, config.max_parallel_tasks) == ("quality", 8)
     assert load(environment={}).policy.priority == "cost"
+
+
+def test_what_a_limit_looks_back_on_is_kept(tmp_path: Path) -> None:
+    limits = "limits: [{name: long, quota_requests: 1, window: rolling_60_days}]"
+    assert load(written(tmp_path, f"retention_days: 61\n{limits}"), environment={})
+    with pytest.raises(ConfigurationError, match=r"retention_days: 60 is less .* long looks back"):
+        load(written(tmp_path, f"retention_days: 60\n{limits}"), environment={})
