@@ -24,6 +24,8 @@ WAYS: dict[str, Connect] = {
     "SSE": over_sse,
     **{f"HTTP {version}": over_http(version) for version in VERSIONS},
 }
+# What is found does not depend on the version: the others ask some, which saves minutes.
+ASK_ALL = ("SSE", "HTTP 2026-07-28")
 AT_ONCE = 8
 
 
@@ -51,13 +53,14 @@ def is_within(found: list[str], question: dict[str, Any], places: int) -> bool:
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_the_right_document_comes_first(gateway: GatewayProcess, way: str) -> None:
+    questions = QUESTIONS if way in ASK_ALL else QUESTIONS[::5]
     async with asyncio.timeout(120), WAYS[way](gateway.base_url) as call:
-        found = await asked(call, QUESTIONS)
-    pairs = list(zip(found, QUESTIONS, strict=True))
+        found = await asked(call, questions)
+    pairs = list(zip(found, questions, strict=True))
     not_first = [question["ask"] for ids, question in pairs if not is_within(ids, question, 1)]
     not_third = [question["ask"] for ids, question in pairs if not is_within(ids, question, 3)]
-    assert len(not_first) <= 0.05 * len(QUESTIONS), not_first
-    assert len(not_third) <= 0.01 * len(QUESTIONS), not_third
+    assert len(not_first) <= 0.05 * len(questions), not_first
+    assert len(not_third) <= 0.01 * len(questions), not_third
 
 
 async def test_the_same_question_gives_the_same_order_every_time(gateway: GatewayProcess) -> None:
