@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from gateway.caller import LOCAL
 from gateway.config.settings import Config
 from gateway.conversations import Conversations
-from gateway.llm.catalog.assembly import ConfiguredProvider
+from gateway.llm.catalog.assembly import LOCAL_KINDS, ConfiguredProvider
 from gateway.llm.catalog.catalog import Catalog
 from gateway.llm.catalog.kept_lists import KeptLists
 from gateway.llm.catalog.refresh import ListedProvider, Refresh
@@ -28,7 +28,6 @@ from gateway.usage.metrics import LimitMetrics
 LOCAL_LIST_SECONDS = 60.0
 # At the first start, so that the first request knows what is free; nobody is waited for longer.
 LISTING_SECONDS = 2.0
-_AT_HOME = ("ollama", "lmstudio", "demo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def _sources(
 def _refresh(catalog: Catalog, providers: Mapping[str, Provider], data_dir: Path) -> Refresh:
     listed = [
         ListedProvider(name, provider.listed, interval_seconds=LOCAL_LIST_SECONDS)
-        if provider.kind in _AT_HOME
+        if provider.kind in LOCAL_KINDS
         else ListedProvider(name, provider.listed)
         for name, provider in providers.items()
     ]

@@ -174,7 +174,7 @@ async def _say_farewell(stream: LiveStream, envelope: Envelope) -> None:
 
 
 def _error_event(error: GatewayError, envelope: Envelope) -> bytes:
-    return event({**error_chunk_to_json(error, envelope), "error": error_fields(error)})
+    return event(error_chunk_to_json(error_fields(error), envelope))
 
 
 def _envelope(answering: Answering, clock: Clock) -> Envelope:

@@ -41,7 +41,6 @@ class Answering:
         attempts: int,
     ) -> None:
         self.model = model
-        self.attempts = attempts
         self.cost_microusd: int | None = None
         self.list_microusd: int | None = None
         self.usage: Usage | None = None
@@ -49,7 +48,7 @@ class Answering:
         self._provider = provider
         self._call = call
         self._ledger = ledger
-        self._route = dict(route)
+        self._route = route
         self._earlier_attempts = attempts
         self._meter = Meter(input_tokens=0)
         self._stream: ProviderStream | None = None
@@ -65,6 +64,10 @@ class Answering:
     @property
     def provider(self) -> str:
         return self.model.provider
+
+    @property
+    def attempts(self) -> int:
+        return self._earlier_attempts + (self._stream.attempts if self._stream else 0)
 
     @property
     def tier(self) -> Tier:
@@ -117,14 +120,11 @@ class Answering:
         try:
             chunk = await anext(self._stream)
         except StopAsyncIteration:
-            self.attempts = self._earlier_attempts + self._stream.attempts
             await self.settle("ok")
             raise
         except GatewayError as error:
-            self.attempts = self._earlier_attempts + self._stream.attempts
             await self.settle(error.code)
             raise
-        self.attempts = self._earlier_attempts + self._stream.attempts
         self._meter.count(chunk)
         return chunk
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import logging
 import math
 import time
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -45,8 +44,6 @@ from gateway.llm.wanted import read_wanted
 from gateway.text import shown
 from gateway.usage.call import Amount, Call
 from gateway.usage.ledger import Ledger
-
-logger = logging.getLogger(__name__)
 
 QUEUE_SECONDS = 30.0
 MEASURED_SECONDS = 1.0

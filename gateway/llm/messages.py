@@ -4,7 +4,7 @@ A dialect turns these into a provider's wire format and back. Whatever a dialect
 travels in `extra`, so that it survives the way through the gateway.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -194,8 +194,3 @@ class Chunk:
         return bool(
             self.text or self.reasoning or self.tool_calls or self.refusal or self.finish_reason
         )
-
-
-def texts(messages: Sequence[Message]) -> str:
-    """All readable text of some messages, one after the other."""
-    return "\n".join(message.text for message in messages)

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.errors import GatewayError
 from gateway.llm.dialects.openai_message import message_to_json, reasoning_to_json
 from gateway.llm.gathering import Answer
 from gateway.llm.messages import Chunk, ToolCallDelta, Usage
@@ -15,15 +14,6 @@ DONE = b"data: [DONE]\n\n"
 _dumped = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # Fields that OpenAI keeps beside the delta and not inside it.
 _BESIDE_THE_DELTA = frozenset({"native_finish_reason", "stop_reason", "stop_sequence"})
-_ERROR_TYPES = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    402: "insufficient_quota",
-    403: "permission_error",
-    404: "not_found_error",
-    409: "invalid_request_error",
-    429: "rate_limit_error",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +51,10 @@ def usage_chunk_to_json(
     }
 
 
-def error_chunk_to_json(error: GatewayError, envelope: Envelope) -> dict[str, Any]:
-    """The honest end of an answer that broke off; `[DONE]` follows."""
+def error_chunk_to_json(error: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]:
+    """The honest end of an answer that broke off; `error` is the inside of OpenAI's `error`."""
     choice = {"index": 0, "delta": {}, "finish_reason": "error"}
-    return {**_chunk(envelope), "choices": [choice], "error": error_to_json(error)}
+    return {**_chunk(envelope), "choices": [choice], "error": error}
 
 
 def answer_to_json(
@@ -109,12 +99,6 @@ def usage_to_json(usage: Usage, *, cost_microusd: int | None = None) -> dict[str
     if cost_microusd is not None:
         written["cost"] = cost_microusd / 1_000_000
     return written
-
-
-def error_to_json(error: GatewayError) -> dict[str, Any]:
-    """The inside of OpenAI's `{"error": …}`."""
-    kind = _ERROR_TYPES.get(error.status, "server_error")
-    return {"message": str(error), "type": kind, "param": None, "code": error.code}
 
 
 def event(document: Mapping[str, Any]) -> bytes:

@@ -120,13 +120,8 @@ class Provider:
     def status(self) -> ProviderStatus:
         return self.health.status
 
-    def pace(self, model_id: str) -> Pace | None:
-        """How fast it has been of late, once it was called."""
-        record = self._paces.get(model_id)
-        return record.pace(self._monotonic()) if record else None
-
     def paces(self) -> Iterator[tuple[str, Pace]]:
-        """Of every model that was called."""
+        """How fast every model that was called has been of late."""
         at = self._monotonic()
         return ((model_id, record.pace(at)) for model_id, record in self._paces.items())
 

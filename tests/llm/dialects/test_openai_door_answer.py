@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from gateway.errors import InvalidRequest, RateLimited, Unavailable
+from gateway.endpoints.openai_problems import error_fields
+from gateway.errors import InvalidRequest, RateLimited
 from gateway.llm.dialects import anthropic
 from gateway.llm.dialects.openai_door import (
     DONE,
@@ -14,7 +15,6 @@ from gateway.llm.dialects.openai_door import (
     answer_to_json,
     chunk_to_json,
     error_chunk_to_json,
-    error_to_json,
     event,
     request_from_json,
     usage_chunk_to_json,
@@ -183,7 +183,12 @@ def test_the_usage_tells_the_cost_only_when_it_is_known() -> None:
 
 
 def test_an_error_inside_a_stream_ends_its_choice() -> None:
-    error = Unavailable("NanoGPT broke off", retry_after_seconds=1)
+    error = {
+        "message": "NanoGPT broke off",
+        "type": "server_error",
+        "param": None,
+        "code": "unavailable",
+    }
     document = error_chunk_to_json(error, ENVELOPE)
     assert document["choices"] == [{"index": 0, "delta": {}, "finish_reason": "error"}]
     assert document["error"] == {
@@ -192,8 +197,8 @@ def test_an_error_inside_a_stream_ends_its_choice() -> None:
         "param": None,
         "code": "unavailable",
     }
-    assert error_to_json(InvalidRequest("x"))["type"] == "invalid_request_error"
-    assert error_to_json(RateLimited("x", retry_after_seconds=1))["type"] == "rate_limit_error"
+    assert error_fields(InvalidRequest("x"))["type"] == "invalid_request_error"
+    assert error_fields(RateLimited("x", retry_after_seconds=1))["type"] == "rate_limit_error"
 
 
 def test_an_answer_without_text_has_null_content() -> None:

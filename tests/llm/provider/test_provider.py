@@ -377,10 +377,10 @@ async def test_how_fast_a_model_is_can_be_known_once_it_answered(
     connect: Connect, question: ChatRequest, model: Model
 ) -> None:
     async with LlmStandIn() as stand_in, connect(stand_in) as provider:
-        assert provider.pace("p/small") is None
+        assert "p/small" not in dict(provider.paces())
         stand_in.always("small", Answer(tokens=20, delay_seconds=0.002))
         await text_of(provider.stream(question, model))
-        pace = provider.pace("p/small")
+        pace = dict(provider.paces())["p/small"]
         assert pace is not None
         assert pace.calls == 1
         assert pace.first_token_seconds
