@@ -13,7 +13,7 @@ from gateway.llm.event_stream import ServerSentEvents
 from gateway.llm.messages import ChatRequest
 from gateway.llm.model import Model
 
-_WHO: Mapping[Kind, str] = {
+WHO: Mapping[Kind, str] = {
     "nanogpt": "NanoGPT",
     "openrouter": "OpenRouter",
     "openai": "OpenAI",
@@ -35,8 +35,8 @@ class Dialect:
         return request_to_json(request, model, self._kind)
 
     def decoder(self) -> Decoder:
-        reader = OpenAIReader(self._kind, _WHO[self._kind], clock=self._now)
+        reader = OpenAIReader(self._kind, WHO[self._kind], clock=self._now)
         return Decoder(ServerSentEvents(), reader)
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> GatewayError:
-        return provider_error(status, headers, body=body, who=_WHO[self._kind], clock=self._now)
+        return provider_error(status, headers, body=body, who=WHO[self._kind], clock=self._now)

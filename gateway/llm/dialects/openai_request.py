@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from gateway.llm.dialects.anthropic_blocks import VERBATIM
+from gateway.llm.dialects import anthropic_blocks, responses_items
 from gateway.llm.dialects.openai_message import (
     answer_format_to_json,
     message_to_json,
@@ -19,7 +19,9 @@ Kind = Literal["nanogpt", "openrouter", "openai", "azure", "lmstudio", "vertex",
 
 # These answer 400 to fields that they do not know.
 _STRICT: frozenset[Kind] = frozenset({"openai", "azure"})
+_READ_DETAILS: frozenset[Kind] = frozenset({"nanogpt", "openrouter"})
 _KNOWN_TO_STRICT = frozenset({"refusal", "audio", "function_call"})
+_OF_ONE_DIALECT = (anthropic_blocks.VERBATIM, responses_items.VERBATIM, responses_items.PHASE)
 _VERSION = re.compile(r"gpt-(\d+)(?:\.(\d+))?(?![\d])")
 # Where calls of another model, which have no signature, are sent to Gemini 3; see
 # https://ai.google.dev/gemini-api/docs/thought-signatures
@@ -103,13 +105,14 @@ def _effort(request: ChatRequest, model: Model, kind: Kind) -> dict[str, Any]:
     effort = request.reasoning_effort
     if kind in _STRICT or kind == "vertex":
         effort = asked_effort(request)
-        if effort is None and request.tools and _takes_tools_only_unreasoning(model, kind):
+        if effort is None and request.tools and refuses_tools_with_reasoning(model, kind):
+            # What can be asked at the Responses API is asked there; this is the rest.
             effort = "none"
     return {} if effort is None else {"reasoning_effort": effort}
 
 
-def _takes_tools_only_unreasoning(model: Model, kind: Kind) -> bool:
-    """From gpt-5.4 on, chat completions refuse function tools with any other effort."""
+def refuses_tools_with_reasoning(model: Model, kind: Kind) -> bool:
+    """From gpt-5.4 on, chat completions take function tools only with the effort `none`."""
     # The name of an Azure deployment is free; its title is the model's.
     names = (model.name, model.id, model.title.lower())
     found = next(filter(None, map(_VERSION.search, names)), None)
@@ -120,8 +123,9 @@ def _takes_tools_only_unreasoning(model: Model, kind: Kind) -> bool:
 
 def _message(message: Message, model: Model, kind: Kind) -> dict[str, Any]:
     written = message_to_json(_for_kind(message, model, kind))
-    written.pop(VERBATIM, None)
-    if kind not in ("nanogpt", "openrouter"):
+    for name in _OF_ONE_DIALECT:
+        written.pop(name, None)
+    if kind not in _READ_DETAILS:
         written.pop("reasoning_details", None)
     return written
 
@@ -134,9 +138,17 @@ def _for_kind(message: Message, model: Model, kind: Kind) -> Message:
         message = _strict(message)
     elif role == "developer":
         role = "system"
+    if kind in _READ_DETAILS:
+        message = _without_sealed_elsewhere(message)
     if kind == "vertex":
         message = replace(message, reasoning=(), tool_calls=_signed(message.tool_calls, model))
     return message if role == message.role else replace(message, role=role)
+
+
+def _without_sealed_elsewhere(message: Message) -> Message:
+    """What OpenAI sealed for a key of ours, it opens for no other key."""
+    kept = tuple(block for block in message.reasoning if "issuer" not in block.extra)
+    return message if len(kept) == len(message.reasoning) else replace(message, reasoning=kept)
 
 
 def _strict(message: Message) -> Message:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.errors import ConfigurationError
-from gateway.llm.dialects import anthropic, ollama, openai
+from gateway.llm.dialects import anthropic, ollama, openai, responses
 from gateway.llm.dialects.dialect import Dialect
 from gateway.llm.model import Model
 from gateway.llm.provider.settings import ProviderKind, ProviderSettings
@@ -52,7 +52,6 @@ class Addresses:
     kind: ProviderKind
     base: str
     root: str
-    chat_path: str
 
     @classmethod
     def of(cls, settings: ProviderSettings) -> "Addresses":
@@ -71,13 +70,13 @@ class Addresses:
             base += preset.ending
         # Whoever writes NanoGPT's subscription as the base never wants to pay from the balance.
         root = base.removesuffix("/v1").removesuffix("/subscription")
-        return cls(settings.kind, base, root, dialect_of(settings.kind).path)
+        return cls(settings.kind, base, root)
 
-    def chat(self, model: Model) -> str:
+    def chat(self, dialect: Dialect, model: Model) -> str:
         if self.kind == "nanogpt" and model.is_included:
             # Here nothing but the subscription pays: a wrong guess is refused, not billed.
-            return f"{self.root}/subscription/v1{self.chat_path}"
-        return f"{self.base}{self.chat_path}"
+            return f"{self.root}/subscription/v1{dialect.path}"
+        return f"{self.base}{dialect.path}"
 
     @property
     def embeddings(self) -> str | None:
@@ -97,3 +96,10 @@ def dialect_of(kind: ProviderKind) -> Dialect:
             return openai.Dialect("generic")
         case _:
             return openai.Dialect(kind)
+
+
+def responses_of(settings: ProviderSettings) -> responses.Dialect | None:
+    """What those speak beside chat completions who serve models that want it."""
+    if settings.kind not in ("openai", "azure"):
+        return None
+    return responses.Dialect(settings.kind, settings.name)

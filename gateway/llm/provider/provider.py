@@ -1,7 +1,6 @@
 """An API of language models: it streams answers, and says what it offers and what is left."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -10,6 +9,7 @@ from typing import Any, Self
 from gateway.clock import Clock, now
 from gateway.errors import GatewayError, InvalidRequest
 from gateway.llm.dialects.dialect import Dialect
+from gateway.llm.dialects.responses_request import is_for_responses
 from gateway.llm.listing import Listing
 from gateway.llm.messages import ChatRequest, Usage
 from gateway.llm.model import Model
@@ -18,7 +18,7 @@ from gateway.llm.provider.generation import billed
 from gateway.llm.provider.health import Health, ProviderStatus
 from gateway.llm.provider.lists import listings
 from gateway.llm.provider.pace import Pace, PaceRecord
-from gateway.llm.provider.presets import Addresses, dialect_of
+from gateway.llm.provider.presets import Addresses, dialect_of, responses_of
 from gateway.llm.provider.quota import ReportedQuota, quotas
 from gateway.llm.provider.settings import ProviderSettings
 from gateway.llm.provider.stream import ProviderStream
@@ -46,6 +46,7 @@ class Provider:
         self.kind = settings.kind
         self.addresses = Addresses.of(settings)
         self.dialect: Dialect = dialect_of(settings.kind)
+        self._responses = responses_of(settings)
         self.health = Health(settings.name, settings.kind, clock=clock, monotonic=monotonic)
         self.channel = Channel(settings, self.dialect.error)
         self.slots = asyncio.Semaphore(settings.max_concurrent)
@@ -125,11 +126,12 @@ class Provider:
         at = self._monotonic()
         return ((model_id, record.pace(at)) for model_id, record in self._paces.items())
 
-    def content(self, request: ChatRequest, model: Model) -> bytes:
-        body = self.dialect.encode(request, model)
-        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-        # A caller's text may hold half characters, which UTF-8 cannot.
-        return text.encode("utf-8", "replace")
+    def dialect_for(self, request: ChatRequest, model: Model) -> Dialect:
+        """Its usual one, but for what OpenAI's reasoning models answer only elsewhere."""
+        responses = self._responses
+        if responses and is_for_responses(request, model, responses.kind):
+            return responses
+        return self.dialect
 
     def record_first(self, model: Model, seconds: float) -> None:
         record = self._paces.setdefault(model.id, PaceRecord())

@@ -6,9 +6,9 @@ import json
 import random
 import re
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
@@ -61,6 +61,7 @@ class ProviderStream:
         self._provider = provider
         self._request = request
         self._model = model
+        self._dialect = provider.dialect_for(request, model)
         self._timeouts = provider.settings.timeouts
         self._ready: deque[Chunk] = deque()
         self._attempt: Attempt | None = None
@@ -105,7 +106,7 @@ class ProviderStream:
     async def _begin(self) -> None:
         await self._take_slot()
         self._began_at = asyncio.get_running_loop().time()
-        content = self._provider.content(self._request, self._model)
+        content = _content(self._dialect.encode(self._request, self._model))
         failure: GatewayError | None = None
         while True:
             self._attempt = self._admitted(failure)
@@ -146,7 +147,7 @@ class ProviderStream:
     async def _try(self, content: bytes) -> None:
         """One request, up to the first chunk that says something."""
         limit = asyncio.get_running_loop().time() + self._timeouts.first_token_seconds
-        url = self._provider.addresses.chat(self._model)
+        url = self._provider.addresses.chat(self._dialect, self._model)
         try:
             async with asyncio.timeout_at(limit):
                 self._response = await self._provider.channel.send(
@@ -157,7 +158,7 @@ class ProviderStream:
         except TimeoutError as error:
             raise self._no_token() from error
         self.generation_id = self._response.headers.get("x-generation-id")
-        self._decoder = self._provider.dialect.decoder()
+        self._decoder = self._dialect.decoder()
         self._body = self._bytes(self._response)
         while not self._is_over and not any(chunk.says_something for chunk in self._ready):
             await self._more(limit)
@@ -295,6 +296,12 @@ class ProviderStream:
                 f"{name} was silent for {timeouts.silence_seconds:g} s in the middle of its answer"
             )
         return DeadlineExceeded(f"{name} did not end its answer in {timeouts.total_seconds:g} s")
+
+
+def _content(body: Mapping[str, Any]) -> bytes:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    # A caller's text may hold half characters, which UTF-8 cannot.
+    return text.encode("utf-8", "replace")
 
 
 def _is_error(body: bytes) -> bool:

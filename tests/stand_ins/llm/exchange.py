@@ -13,7 +13,7 @@ from tests.stand_ins.llm.frames import Frame, cut
 from tests.stand_ins.llm.script import Answer, Refusal
 
 if TYPE_CHECKING:
-    from tests.stand_ins.llm.server import LlmStandIn
+    from tests.stand_ins.llm.server import LlmStandIn, SpokenWire
 
 
 @dataclass(slots=True)
@@ -49,6 +49,7 @@ class Exchange:
         await self._stand_in.record(received)
         self._gone = asyncio.create_task(self._watch(), name="the client of a stand-in")
         refusal = self._stand_in.refusal(headers, received.path) or self._not_included(received)
+        refusal = refusal or self._stand_in.objection(received)
         reply = refusal or self._stand_in.reply(received.model, body)
         if reply.before_headers and await self._leaves_before(reply.before_headers):
             return
@@ -110,6 +111,7 @@ class Exchange:
         assert self._received
         body = self._received.body
         most = body.get("max_completion_tokens") or body.get("max_tokens")
+        most = most or body.get("max_output_tokens")
         most = most or (body.get("options") or {}).get("num_predict")
         words = answer.words()
         if not most or len(words) <= most:
@@ -119,18 +121,19 @@ class Exchange:
     async def _answer(self, answer: Answer) -> None:
         assert self._received
         bill = self._stand_in.begin_bill(answer, self._received)
-        for frame in self._stand_in.wire.frames(answer, bill, self._received.body):
+        wire = self._stand_in.wire_at(self._received.path)
+        for frame in wire.frames(answer, bill, self._received.body):
             _count(frame, bill)
-        body = self._stand_in.wire.whole(answer, bill)
+        body = wire.whole(answer, bill)
         await self._start(200, {"content-type": "application/json", **_marks(bill)})
         await self._put(body, more=False)
 
     async def _stream(self, answer: Answer) -> None:
         assert self._received
         bill = self._stand_in.begin_bill(answer, self._received)
-        wire = self._stand_in.wire
+        wire = self._stand_in.wire_at(self._received.path)
         await self._start(200, {"content-type": wire.content_type, **_marks(bill)})
-        ended = await self._pieces(answer, bill)
+        ended = await self._pieces(wire, answer, bill=bill)
         if self._received.has_left or ended == "abort":
             # To return in the middle of an answer makes uvicorn close the connection.
             return
@@ -140,12 +143,12 @@ class Exchange:
                 await self._put(frame.data)
         await self._put(b"", more=False)
 
-    async def _pieces(self, answer: Answer, bill: Bill) -> str:
+    async def _pieces(self, wire: "SpokenWire", answer: Answer, *, bill: Bill) -> str:
         """Send what is to be sent, and say how it ended."""
         assert self._received
         sent = 0
         held = False
-        for frame in self._stand_in.wire.frames(answer, bill, self._received.body):
+        for frame in wire.frames(answer, bill, self._received.body):
             if answer.ends == "no_done" and frame.is_end:
                 break
             if not held and sent == answer.hold_after:

@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.stand_ins.llm.account import Bill
 from tests.stand_ins.llm.frames import Frame, argument_pieces, call_id, compact, finish, sse
+from tests.stand_ins.llm.responses_rules import objection_to_tools
 from tests.stand_ins.llm.script import Answer, Refusal
 
 DONE = Frame(b"data: [DONE]\n\n", is_end=True)
@@ -18,6 +19,9 @@ class OpenAIWire:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
+
+    def objection(self, body: Mapping[str, Any]) -> Refusal | None:
+        return objection_to_tools(body) if self.kind in ("openai", "azure") else None
 
     def frames(self, answer: Answer, bill: Bill, body: Mapping[str, Any]) -> Iterator[Frame]:
         if answer.comments:

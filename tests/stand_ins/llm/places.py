@@ -25,6 +25,8 @@ CHAT_PATHS = {
     "anthropic": ("/v1/messages",),
     "demo": ("/v1/chat/completions",),
 }
+# Where the two speak it who have the Responses API beside it.
+RESPONSES_PATHS = {"openai": ("/v1/responses",), "azure": ("/openai/v1/responses",)}
 KEY_HEADERS = dict.fromkeys(BASE_PATHS, "authorization") | {
     "azure": "api-key",
     "anthropic": "x-api-key",

@@ -1,7 +1,7 @@
 """A provider of language models that says what a script tells it to, over real HTTP.
 
 It speaks as one kind of provider does, on that provider's own paths: nanogpt, openrouter, openai,
-azure, vertex, lmstudio, ollama, anthropic. Use it so:
+azure, vertex, lmstudio, ollama, anthropic. OpenAI and Azure have the Responses API too. Use it so:
 
     async def test_the_second_call_is_answered() -> None:
         async with LlmStandIn("openrouter") as stand_in:
@@ -41,10 +41,12 @@ from tests.stand_ins.llm.exchange import Exchange, Received
 from tests.stand_ins.llm.google import GoogleTokens
 from tests.stand_ins.llm.ollama_wire import OllamaWire
 from tests.stand_ins.llm.openai_wire import OpenAIWire
-from tests.stand_ins.llm.places import BASE_PATHS, CHAT_PATHS, KEY_HEADERS
+from tests.stand_ins.llm.places import BASE_PATHS, CHAT_PATHS, KEY_HEADERS, RESPONSES_PATHS
+from tests.stand_ins.llm.responses_wire import ResponsesWire
 from tests.stand_ins.llm.script import Answer, Refusal, Reply, Scripted, key_refused
 
 Wire = OpenAIWire | AnthropicWire | OllamaWire
+SpokenWire = Wire | ResponsesWire
 
 OFFERS = (
     Offer("small", has_vision=True),
@@ -68,6 +70,7 @@ class LlmStandIn:
         # What `/usage`, `/key` and the lists answer instead of the usual, by path.
         self.answers: dict[str, Any] = {}
         self.tokens = GoogleTokens()
+        self.seals: set[str] = set()
         self._scripts: dict[str, deque[Scripted]] = defaultdict(deque)
         self._always: dict[str, Scripted] = {}
         self._changed = asyncio.Condition()
@@ -89,7 +92,7 @@ class LlmStandIn:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        return CHAT_PATHS[self.kind]
+        return CHAT_PATHS[self.kind] + RESPONSES_PATHS.get(self.kind, ())
 
     @property
     def billed_microusd(self) -> int:
@@ -117,6 +120,18 @@ class LlmStandIn:
             return None if self.tokens.are_good(sent) else key_refused()
         return key_refused() if self.key and sent != self.key else None
 
+    def wire_at(self, path: str) -> SpokenWire:
+        """How it speaks there."""
+        is_responses = path in RESPONSES_PATHS.get(self.kind, ())
+        return ResponsesWire(self.seals) if is_responses else self.wire
+
+    def objection(self, received: Received) -> Refusal | None:
+        """What is wrong with the request itself, if anything is."""
+        wire = self.wire_at(received.path)
+        if isinstance(wire, OpenAIWire | ResponsesWire):
+            return wire.objection(received.body)
+        return None
+
     def reply(self, model: str, body: Mapping[str, Any]) -> Reply:
         """What the script says next."""
         for name in (model, "*"):
@@ -126,7 +141,7 @@ class LlmStandIn:
 
     def begin_bill(self, answer: Answer, received: Received) -> Bill:
         offer = self.offers.get(received.model) or Offer(received.model)
-        letters = len(str(received.body.get("messages", "")))
+        letters = len(str(received.body.get("messages") or received.body.get("input", "")))
         given = answer.input_tokens
         tokens = Tokens(
             input=max(letters // 4, 1) if given is None else given,
