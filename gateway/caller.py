@@ -11,7 +11,8 @@ class Caller:
 
     `models` and `tools` are patterns such as `openrouter/*:free`. An owner reads all documents,
     those about spending too; the others read those that are open to everybody. `may_spend` is
-    false for whoever came without a key where others can come too.
+    false for whoever came without a key where others can come too. `gateway_tools` are the tools
+    that its models may call where a request does not say it.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Caller:
     tools: tuple[str, ...] = ("*",)
     is_owner: bool = False
     may_spend: bool = True
+    gateway_tools: tuple[str, ...] = ()
 
     def may_use_model(self, model_id: str) -> bool:
         return any(fnmatchcase(model_id, pattern) for pattern in self.models)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
 
@@ -13,11 +13,19 @@ from gateway.storage.database import Database
 from gateway.storage.tables import conversation_messages as kept
 from gateway.storage.tables import microseconds, moment
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 MOST_MESSAGES = 1_000
 # PostgreSQL has no NUL in a text, and no database half a surrogate.
 _UNKEEPABLE = re.compile(r"[\x00\ud800-\udfff]")
+
+
+class Saying(NamedTuple):
+    """What is to be kept; `message` is the whole of it as JSON, where it is more than its text."""
+
+    role: Role
+    content: str
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,7 @@ class Said:
     role: Role
     content: str
     created: datetime
+    message: str | None = None
 
 
 class Conversations:
@@ -47,16 +56,21 @@ class Conversations:
 
         def work(connection: Connection) -> list[Said]:
             rows = connection.execute(
-                select(kept.c.role, kept.c.content, kept.c.created)
+                select(kept.c.role, kept.c.content, kept.c.created, kept.c.message)
                 .where(_of(caller, user_id))
                 .order_by(kept.c.position.desc())
                 .limit(most)
             ).all()
-            return [Said(row.role, row.content, moment(row.created)) for row in reversed(rows)]
+            return [
+                Said(row.role, row.content, moment(row.created), row.message)
+                for row in reversed(rows)
+            ]
 
         return await self._database.read(work)
 
-    async def add(self, caller: str, user_id: str, *, messages: Sequence[tuple[Role, str]]) -> None:
+    async def add(
+        self, caller: str, user_id: str, *, messages: Sequence[Saying | tuple[Role, str]]
+    ) -> None:
         """All of them together, in this order, behind what was said before."""
         created = microseconds(self._clock())
 
@@ -68,11 +82,12 @@ class Conversations:
                     "caller": caller,
                     "user_id": user_id,
                     "position": position,
-                    "role": role,
-                    "content": _UNKEEPABLE.sub("", content),
+                    "role": said.role,
+                    "content": _UNKEEPABLE.sub("", said.content),
                     "created": created,
+                    "message": said.message,
                 }
-                for position, (role, content) in enumerate(messages, begin)
+                for position, said in enumerate((Saying(*one) for one in messages), begin)
             ]
             connection.execute(insert(kept), rows)
             oldest = begin + len(messages) - self._most_messages

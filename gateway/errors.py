@@ -13,7 +13,8 @@
     ├── RateLimited           rate_limited         429  says when to come back
     │   └── LimitExceeded     limit_exceeded       429  one of our own limits, until it resets
     ├── BadAnswer             bad_answer           502  a service answered nonsense
-    │   └── KeyRefused        provider_key_refused 502  a provider does not take our key
+    │   ├── KeyRefused        provider_key_refused 502  a provider does not take our key
+    │   └── ToolFailed        tool_failed          502  a tool says itself that it failed
     ├── OutcomeUnknown        outcome_unknown      502  a write may have happened; look it up
     ├── Unavailable           unavailable          503  says when to come back
     └── DeadlineExceeded      deadline_exceeded    504
@@ -102,6 +103,10 @@ class BadAnswer(GatewayError):
 
 class KeyRefused(BadAnswer):
     code = "provider_key_refused"
+
+
+class ToolFailed(BadAnswer):
+    code = "tool_failed"
 
 
 class OutcomeUnknown(GatewayError):

@@ -10,13 +10,14 @@ ROOT = Path(__file__).parents[1] / "gateway"
 # From the roof to the cellar; what stands on one line shares a floor.
 FLOORS = (
     ("__main__",),
+    ("terminal",),
     ("server",),
     ("app",),
     ("config",),
     ("sources", "endpoints", "model_tools"),
     ("llm",),
     ("tools",),
-    ("usage", "conversations", "downstream", "documents"),
+    ("usage", "conversations", "stored_responses", "tool_pins", "downstream", "documents"),
     ("storage",),
     ("market", "demo_llm", "client"),
     ("protobuf",),
@@ -25,10 +26,10 @@ FLOORS = (
 HEIGHT = {room: len(FLOORS) - floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # The bundled provider is a program of its own: it may use the cellar, and only these may use it.
 PROGRAMS = ("market", "demo_llm", "client")
-PROGRAMS_ARE_KNOWN_TO = {"__main__", "app", "config"}
+PROGRAMS_ARE_KNOWN_TO = {"__main__", "terminal", "app", "config"}
 NETWORK = {"httpx", "grpc", "grpc_health", "aiohttp"}
 MAY_USE_NETWORK = {"downstream", "market", "client", "llm/provider"}
-MAY_OPEN_THE_DATABASE = {"storage", "usage", "conversations"}
+MAY_OPEN_THE_DATABASE = {"storage", "usage", "conversations", "stored_responses", "tool_pins"}
 MAX_LINES = 400
 
 FILES = sorted(ROOT.rglob("*.py"))

@@ -4,12 +4,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from gateway.app.pin_watch import PinWatch
 from gateway.app.router import Router, opened_router
+from gateway.caller import Caller
 from gateway.config.settings import Config
 from gateway.documents.freshness import Freshness
 from gateway.documents.registry import Registry
 from gateway.downstream.provider import Provider
 from gateway.downstream.status import Status
+from gateway.llm.loop.loop import ToolLoop
 from gateway.llm.provider.settings import ProviderSettings
 from gateway.market.program import MarketProgram
 from gateway.market.settings import WRITE_SECONDS
@@ -18,7 +21,7 @@ from gateway.sources.market.sources import MarketSources
 from gateway.sources.market.universe import MarketUniverse
 from gateway.tools.downstream import ServiceTools
 from gateway.tools.reading import ReadingTools
-from gateway.tools.toolbox import Toolbox
+from gateway.tools.toolbox import Toolbox, ToolSource
 
 # At start, so that the first search knows the pairs; a provider that is absent is not waited for.
 LISTING_SECONDS = 1.5
@@ -40,13 +43,18 @@ class View:
 class Gateway:
     """Everything that is open, whoever asks it: a door, a page or the command line.
 
-    `owners` see everything; `others` nothing that tells of spending or of the set-up.
+    `owners` see everything; `others` nothing that tells of spending or of the set-up. `loop` are
+    answers of models that may use their caller's tools.
     """
 
     owners: View
     others: View
     router: Router
+    loop: ToolLoop
     statuses: Callable[[], Sequence[Status]]
+
+    def view(self, who: Caller) -> View:
+        return self.owners if who.is_owner else self.others
 
 
 @asynccontextmanager
@@ -64,12 +72,19 @@ async def opened(
         universe = await stack.enter_async_context(MarketUniverse(market.provider))
         freshness = await stack.enter_async_context(Freshness())
         sources = MarketSources(market.provider, universe, freshness)
-        views = _Views(config, router, sources, freshness, services)
+        watch = await stack.enter_async_context(PinWatch(router.pins))
+        views = _Views(config, router, sources, freshness, services, watch)
+        owners, others = views.owners(), views.others()
         await universe.listed(within_seconds=LISTING_SECONDS)
         yield Gateway(
-            owners=views.owners(),
-            others=views.others(),
+            owners=owners,
+            others=others,
             router=router,
+            loop=ToolLoop(
+                router.completion,
+                lambda who: (owners if who.is_owner else others).toolbox,
+                config.loop_settings,
+            ),
             statuses=lambda: [service.provider.status for service in services],
         )
 
@@ -81,6 +96,7 @@ class _Views:
     market: MarketSources
     freshness: Freshness
     services: "Sequence[_Service]"
+    pins: PinWatch
 
     def owners(self) -> View:
         return self._view(is_owner=True)
@@ -101,10 +117,16 @@ class _Views:
         reading = ReadingTools(registry, has_snippets=self.config.search.snippets)
         models = ModelTools(self.router.catalog, self.router.completion, self.router.ledger)
         services = [service.tools.tools for service in self.services]
-        return View(
-            registry,
-            Toolbox([reading.tools]),
-            Toolbox([reading.tools, *services, models.tools], missing=self._missing),
+        all_tools = [reading.tools, *services, models.tools]
+        return View(registry, self._toolbox([reading.tools]), self._toolbox(all_tools))
+
+    def _toolbox(self, sources: Sequence[ToolSource]) -> Toolbox:
+        return Toolbox(
+            sources,
+            missing=self._missing,
+            deadline_seconds=self.config.tool_deadline_seconds,
+            on_call=self.router.ledger.note,
+            on_change=self.pins.look,
         )
 
     def _missing(self) -> Sequence[str]:

@@ -12,10 +12,10 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.app.opening import Gateway, View
-from gateway.app.router import Router
 from gateway.caller import Caller
 from gateway.config.settings import Config
 from gateway.documents.registry import Registry
+from gateway.llm.sessions import Sessions
 from gateway.tools.guidance import instructions
 from gateway.version import VERSION
 
@@ -38,7 +38,7 @@ async def served(config: Config, gateway: Gateway) -> AsyncIterator[ASGIApp]:
             routes=[*_asking_doors(gateway), Mount("/", app=_ByCaller(owners, others))],
             exception_handlers={HTTPException: _refusal},
         )
-        answering = _ByPath(_openai_doors(gateway.router), asking)
+        answering = _ByPath(_openai_doors(gateway), asking)
         authenticated = Authentication(
             answering, keys=config.callers, keyless=config.caller_without_key
         )
@@ -60,7 +60,6 @@ async def _reading_doors(config: Config, view: View, stack: AsyncExitStack) -> A
         name=NAME,
         instructions=instructions(view.registry.sources),
         version=VERSION,
-        deadline_seconds=config.tool_deadline_seconds,
     )
     door = await stack.enter_async_context(open_door(view.toolbox))
     research = await stack.enter_async_context(open_door(view.reading, prefix="/research"))
@@ -71,7 +70,7 @@ async def _reading_doors(config: Config, view: View, stack: AsyncExitStack) -> A
     )
 
 
-def _openai_doors(router: Router) -> ASGIApp:
+def _openai_doors(gateway: Gateway) -> ASGIApp:
     """What OpenAI's clients speak, errors included."""
     from gateway.endpoints.chat import chat_routes
     from gateway.endpoints.embeddings import embedding_routes
@@ -79,8 +78,10 @@ def _openai_doors(router: Router) -> ASGIApp:
     from gateway.endpoints.openai_problems import no_such_path
     from gateway.endpoints.usage import usage_routes
 
+    router = gateway.router
+    sessions = Sessions(router.conversations, router.completion)
     routes = [
-        *chat_routes(router.completion),
+        *chat_routes(gateway.loop, sessions),
         *embedding_routes(router.completion),
         *model_routes(router.catalog),
         *usage_routes(router.ledger),
@@ -94,7 +95,7 @@ def _asking_doors(gateway: Gateway) -> Sequence[BaseRoute]:
     from gateway.endpoints.metrics import metrics_routes
 
     def registry_of(caller: Caller) -> Registry:
-        return (gateway.owners if caller.is_owner else gateway.others).registry
+        return gateway.view(caller).registry
 
     router = gateway.router
     return [

@@ -19,6 +19,5 @@ async def serve_starter(config: Config, gateway: Gateway) -> None:
         name=NAME,
         instructions=instructions(view.registry.sources),
         version=VERSION,
-        deadline_seconds=config.tool_deadline_seconds,
     )
     await serve_stdio(server)

@@ -26,6 +26,7 @@ class CallerConfig(Strict):
     key_sha256: Annotated[str, Field(repr=False)]
     models: Listed[Text] = ("*",)
     tools: Listed[Text] = ("*",)
+    gateway_tools: Listed[Text] = ()
     is_owner: bool = False
     budget_usd: Usd | None = None
     requests: Count | None = None
@@ -41,7 +42,13 @@ class CallerConfig(Strict):
 
     @property
     def caller(self) -> Caller:
-        return Caller(self.name, self.models, self.tools, is_owner=self.is_owner)
+        return Caller(
+            self.name,
+            self.models,
+            self.tools,
+            is_owner=self.is_owner,
+            gateway_tools=self.gateway_tools,
+        )
 
     @property
     def limits(self) -> Iterator[Limit]:

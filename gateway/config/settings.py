@@ -43,9 +43,11 @@ from gateway.config.strict import (
     Text,
     validated,
 )
+from gateway.config.tool_loop import LoopConfig
 from gateway.documents.registry import SearchSettings
 from gateway.errors import ConfigurationError
 from gateway.llm.catalog.override import ModelOverride
+from gateway.llm.loop.loop import LoopSettings
 from gateway.llm.policy import Context, Policy, Priority
 from gateway.llm.provider.settings import ProviderSettings
 from gateway.loopback import first_public
@@ -82,6 +84,7 @@ class Config(Strict):
     allowed_hosts: Listed[str] = ()
     allowed_origins: Listed[str] = ORIGINS
     tool_deadline_seconds: Seconds = 40.0
+    tool_loop: LoopConfig = LoopConfig()
     search: SearchConfig = SearchConfig()
     services: Listed[ServiceConfig] = ()
     market_service: str | None = None
@@ -104,6 +107,10 @@ class Config(Strict):
         default_factory=lambda: default_data_dir({})
     )
     retention_days: Count | None = None
+
+    @property
+    def loop_settings(self) -> LoopSettings:
+        return self.tool_loop.settings
 
     @property
     def url(self) -> str:

@@ -4,10 +4,11 @@ from typing import Any
 
 from gateway import request_id
 from gateway.llm.answering import Answering
+from gateway.llm.loop.turns import Turns
 from gateway.llm.model import Model
 
 
-def answer_headers(answering: Answering) -> dict[str, str]:
+def answer_headers(answering: Answering | Turns) -> dict[str, str]:
     """What is known before the answer is whole."""
     facts = {
         **model_headers(answering.model),
@@ -35,7 +36,7 @@ def cost_headers(cost_microusd: int | None) -> dict[str, str]:
     return {"x-gateway-cost-usd": f"{cost_microusd / 1_000_000:.6f}"}
 
 
-def body_facts(answering: Answering) -> dict[str, Any]:
+def body_facts(answering: Answering | Turns) -> dict[str, Any]:
     """Fields that existing clients of NanoGPT proxies read in the body, beside OpenAI's own."""
     return {
         "x_nanogpt_tier": answering.tier,

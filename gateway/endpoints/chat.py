@@ -1,8 +1,9 @@
 """`POST /v1/chat/completions`: the door that every client of OpenAI's knows how to use."""
 
 import asyncio
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.middleware import Middleware
@@ -27,9 +28,10 @@ from gateway.endpoints.openai_problems import (
     refused_body,
 )
 from gateway.endpoints.problems import in_our_terms
+from gateway.endpoints.session_id import take_session_id
+from gateway.endpoints.tool_events import call_event, rounds_to_json, wants_tool_events
 from gateway.errors import GatewayError, Unavailable
-from gateway.llm.answering import Answering
-from gateway.llm.completion import Completion, Hints
+from gateway.llm.completion import Hints
 from gateway.llm.dialects.openai_door import (
     DONE,
     Envelope,
@@ -41,8 +43,13 @@ from gateway.llm.dialects.openai_door import (
     request_from_json,
     usage_chunk_to_json,
 )
+from gateway.llm.dialects.openai_door_tools import WORK, take_wish, work_to_json
 from gateway.llm.gathering import Gathering
-from gateway.llm.messages import ChatRequest, Chunk, Usage
+from gateway.llm.loop.loop import ToolLoop
+from gateway.llm.loop.turns import Turns
+from gateway.llm.loop.wish import Wish
+from gateway.llm.messages import ChatRequest, Chunk
+from gateway.llm.sessions import Sessions
 
 # Pictures come inside the body.
 LIMIT_BYTES = 32 * 1024 * 1024
@@ -51,7 +58,8 @@ _STOPPING = Unavailable("the gateway is stopping", retry_after_seconds=5)
 
 
 def chat_routes(
-    completion: Completion,
+    loop: ToolLoop,
+    sessions: Sessions,
     *,
     keepalive_seconds: float = KEEPALIVE_SECONDS,
     clock: Clock = now,
@@ -61,17 +69,24 @@ def chat_routes(
     A client that leaves cancels the call. An error after the first piece is told inside the
     stream, which then ends without `[DONE]`.
     """
+    door = _Door(loop, sessions, keepalive_seconds, clock)
 
     async def chat(request: Request) -> Response:
-        who = spender(request.state.caller)
         body = await json_object(request)
-        hints = hints_of(request.headers, body.pop(FIELD, None))
         is_stream, has_usage = delivery_from_json(body)
-        asked = _Asked(who=who, request=request_from_json(body), hints=hints, has_usage=has_usage)
+        asked = _Asked(
+            who=spender(request.state.caller),
+            has_usage=has_usage,
+            has_tool_events=wants_tool_events(request.headers, body),
+            hints=hints_of(request.headers, body.pop(FIELD, None)),
+            session_id=take_session_id(request.headers, body),
+            wish=take_wish(body),
+            request=request_from_json(body),
+        )
         if is_stream:
-            return _Streamed(completion, asked, keepalive_seconds=keepalive_seconds, clock=clock)
+            return _Streamed(door, asked)
         async with WhileConnected(request.receive):
-            return await _gathered(completion, asked, clock)
+            return await _gathered(door, asked)
         return CLIENT_LEFT
 
     return [
@@ -92,38 +107,68 @@ class _Asked:
     who: Caller
     request: ChatRequest
     hints: Hints
+    wish: Wish
+    session_id: str | None
     has_usage: bool
+    has_tool_events: bool
 
 
-async def _gathered(completion: Completion, asked: _Asked, clock: Clock) -> Response:
+@dataclass(frozen=True, slots=True)
+class _Door:
+    loop: ToolLoop
+    sessions: Sessions
+    keepalive_seconds: float
+    clock: Clock
+
+    @asynccontextmanager
+    async def answering(self, asked: _Asked) -> AsyncIterator[Turns]:
+        """What was said before comes along, and an answer that came whole is remembered."""
+        request, session_id = asked.request, asked.session_id
+        if session_id is not None:
+            request = await self.sessions.continued(asked.who.name, session_id, request)
+        async with self.loop.answering(
+            asked.who, request, asked.hints, asked.wish, is_kept=session_id is not None
+        ) as turns:
+            yield turns
+
+    async def keep(self, asked: _Asked, turns: Turns) -> None:
+        if asked.session_id is not None:
+            await self.sessions.keep(
+                asked.who.name, asked.session_id, asked.request, turns.messages
+            )
+
+    def envelope(self, turns: Turns) -> Envelope:
+        created = int(self.clock().timestamp())
+        return Envelope(f"chatcmpl-{turns.route_id}", created, turns.model.id)
+
+
+async def _gathered(door: _Door, asked: _Asked) -> Response:
     gathering = Gathering()
-    async with completion.answering(asked.who, asked.request, asked.hints) as answering:
-        async for chunk in answering:
-            gathering.add(chunk)
+    async with door.answering(asked) as turns:
+        async for piece in turns:
+            if isinstance(piece, Chunk):
+                gathering.add(_with_work(piece, turns))
+        await door.keep(asked, turns)
     written = answer_to_json(
         gathering.answers,
-        _envelope(answering, clock),
-        usage=answering.usage,
-        cost_microusd=answering.cost_microusd,
+        door.envelope(turns),
+        usage=turns.usage,
+        cost_microusd=turns.cost_microusd,
         frame=gathering.frame,
     )
-    headers = {**answer_headers(answering), **cost_headers(answering.cost_microusd)}
-    return JSONResponse(_with_facts(written, answering), headers=headers)
+    headers = {**answer_headers(turns), **cost_headers(turns.cost_microusd)}
+    return JSONResponse(_with_facts(written, turns), headers=headers)
 
 
 class _Streamed(Response):
     """Its headers go out with the first piece, so that until then an error has its own status."""
 
-    def __init__(
-        self, completion: Completion, asked: _Asked, *, keepalive_seconds: float, clock: Clock
-    ) -> None:
-        self._completion = completion
+    def __init__(self, door: _Door, asked: _Asked) -> None:
+        self._door = door
         self._asked = asked
-        self._keepalive_seconds = keepalive_seconds
-        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        stream = LiveStream(send, keepalive_seconds=self._keepalive_seconds)
+        stream = LiveStream(send, keepalive_seconds=self._door.keepalive_seconds)
         async with WhileConnected(receive):
             try:
                 await self._answer(stream)
@@ -133,12 +178,11 @@ class _Streamed(Response):
                     await openai_refusal(error)(scope, receive, send)
 
     async def _answer(self, stream: LiveStream) -> None:
-        asked = self._asked
-        async with self._completion.answering(asked.who, asked.request, asked.hints) as answering:
-            envelope = _envelope(answering, self._clock)
-            async with stream.open(answer_headers(answering)):
+        async with self._door.answering(self._asked) as turns:
+            envelope = self._door.envelope(turns)
+            async with stream.open(answer_headers(turns)):
                 try:
-                    await self._write(stream, answering, envelope)
+                    await self._write(stream, turns, envelope)
                 except asyncio.CancelledError:
                     await _say_farewell(stream, envelope)
                     raise
@@ -146,24 +190,38 @@ class _Streamed(Response):
                     await stream.write(_error_event(in_our_terms(error), envelope))
                     raise
 
-    async def _write(self, stream: LiveStream, answering: Answering, envelope: Envelope) -> None:
+    async def _write(self, stream: LiveStream, turns: Turns, envelope: Envelope) -> None:
         begun: set[int] = set()
-        async for chunk in answering:
-            if not _is_shown(chunk):
+        async for piece in turns:
+            if not isinstance(piece, Chunk):
+                if self._asked.has_tool_events:
+                    await stream.write(call_event(piece))
                 continue
-            is_first = chunk.choice not in begun
-            begun.add(chunk.choice)
+            if not _is_shown(piece):
+                continue
+            is_first = piece.choice not in begun
+            begun.add(piece.choice)
+            chunk = _with_work(piece, turns)
             await stream.write(event(chunk_to_json(chunk, envelope, is_first=is_first)))
+        await self._door.keep(self._asked, turns)
         if self._asked.has_usage:
-            usage, cost = answering.usage or Usage(), answering.cost_microusd
-            written = usage_chunk_to_json(usage, envelope, cost_microusd=cost)
-            await stream.write(event(_with_facts(written, answering)))
+            written = usage_chunk_to_json(turns.usage, envelope, cost_microusd=turns.cost_microusd)
+            await stream.write(event(_with_facts(written, turns)))
         await stream.write(DONE)
 
 
 def _is_shown(chunk: Chunk) -> bool:
     """Others only carry the usage, which goes out once, at the end, if it was asked for."""
     return chunk.says_something or bool(chunk.extra or chunk.logprobs)
+
+
+def _with_work(chunk: Chunk, turns: Turns) -> Chunk:
+    """A call that goes back brings along what was done before it, to be sent back with it."""
+    if chunk.finish_reason is None or not any(one.calls for one in turns.rounds):
+        return chunk
+    if not turns.pending:
+        return chunk
+    return replace(chunk, extra={**chunk.extra, WORK: work_to_json(turns.messages)})
 
 
 async def _say_farewell(stream: LiveStream, envelope: Envelope) -> None:
@@ -177,12 +235,9 @@ def _error_event(error: GatewayError, envelope: Envelope) -> bytes:
     return event(error_chunk_to_json(error_fields(error), envelope))
 
 
-def _envelope(answering: Answering, clock: Clock) -> Envelope:
-    return Envelope(f"chatcmpl-{answering.route_id}", int(clock().timestamp()), answering.model.id)
-
-
-def _with_facts(written: dict[str, Any], answering: Answering) -> dict[str, Any]:
+def _with_facts(written: dict[str, Any], turns: Turns) -> dict[str, Any]:
     """A cost that is not known is null: a reader who finds nothing might take it for 0."""
     if usage := written.get("usage"):
         usage.setdefault("cost", None)
-    return {**written, **body_facts(answering)}
+    rounds = {"gateway": rounds_to_json(turns.rounds)} if turns.offered.by_name else {}
+    return {**written, **body_facts(turns), **rounds}

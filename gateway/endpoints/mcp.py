@@ -27,7 +27,6 @@ class McpDoor:
         name: str = "gateway",
         instructions: str,
         version: str,
-        deadline_seconds: float,
     ) -> None:
         self._prefix = prefix
         self._server = McpServer(
@@ -35,7 +34,6 @@ class McpDoor:
             name=name,
             instructions=instructions,
             version=version,
-            deadline_seconds=deadline_seconds,
         )
         self._streamable = StreamableTransport(self._server.low_level)
         self._sse = SseTransport(self._server.low_level, message_path=f"{prefix}/messages/")

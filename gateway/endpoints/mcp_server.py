@@ -22,14 +22,13 @@ class McpServer:
         name: str,
         instructions: str,
         version: str,
-        deadline_seconds: float,
     ) -> None:
         # The low-level server knows its FastMCP only weakly, so this has to hold it.
         self._fastmcp = FastMCP(
             name, instructions=instructions, version=version, cache_ttl=CACHE_SECONDS
         )
         server = self._fastmcp._mcp_server
-        tools = McpTools(toolbox, deadline_seconds=deadline_seconds)
+        tools = McpTools(toolbox)
         server.add_request_handler("tools/list", PaginatedRequestParams, tools.list)
         server.add_request_handler("tools/call", CallToolRequestParams, tools.call)
         # FastMCP's own registry, hooks and telemetry are not used: measured, half the cost of a

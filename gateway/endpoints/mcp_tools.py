@@ -1,10 +1,7 @@
 """A toolbox as MCP clients see it: `tools/list`, and `tools/call` with its answers and errors."""
 
-import asyncio
-import json
 import logging
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from mcp.server.context import ServerRequestContext
@@ -14,8 +11,10 @@ from mcp_types import INTERNAL_ERROR, CallToolRequestParams, PaginatedRequestPar
 from gateway import caller, request_id
 from gateway.endpoints.problems import in_our_terms, plain_words
 from gateway.endpoints.request_log import client_family
-from gateway.errors import DeadlineExceeded, GatewayError
-from gateway.tools.tool import Answer, Arguments, Effect, Tool
+from gateway.errors import GatewayError
+from gateway.tools import progress
+from gateway.tools.result import written
+from gateway.tools.tool import Answer, Effect, Tool
 from gateway.tools.toolbox import Toolbox
 
 logger = logging.getLogger(__name__)
@@ -32,9 +31,8 @@ class McpTools:
     Results leave as wire dictionaries: building the library's models first costs a copy each.
     """
 
-    def __init__(self, toolbox: Toolbox, *, deadline_seconds: float) -> None:
+    def __init__(self, toolbox: Toolbox) -> None:
         self._toolbox = toolbox
-        self._deadline_seconds = deadline_seconds
 
     async def list(self, context: ServerRequestContext[Any], _: PaginatedRequestParams) -> Wire:
         _begin_for_caller(context)
@@ -55,8 +53,9 @@ class McpTools:
         name, outcome, size = "unknown", "cancelled", 0
         try:
             name = (await self._toolbox.tool(params.name)).name
-            result = answered(await self._answer(name, params.arguments or {}))
-            outcome, size = "ok", len(result["content"][0]["text"])
+            progress.begin(context.session.report_progress)
+            result = answered(await self._toolbox.call(name, params.arguments or {}))
+            outcome, size = "ok", sum(len(one.get("text", "")) for one in result["content"])
             return result
         except Exception as error:
             said = in_our_terms(error)
@@ -75,18 +74,6 @@ class McpTools:
                 client_family(headers),
                 request,
             )
-
-    async def _answer(self, name: str, arguments: Arguments) -> Answer:
-        try:
-            async with asyncio.timeout(self._deadline_seconds) as deadline:
-                return await self._toolbox.call(name, arguments)
-        except TimeoutError as error:
-            if not deadline.expired():
-                raise
-            raise DeadlineExceeded(
-                f"{name} did not answer within {self._deadline_seconds:g} s; "
-                "try again, or ask for less"
-            ) from error
 
 
 def _begin_for_caller(context: ServerRequestContext[Any]) -> None:
@@ -118,12 +105,16 @@ def listing(tool: Tool) -> Wire:
 
 
 def answered(answer: Answer) -> Wire:
-    """ChatGPT expects one text item that holds the whole answer as JSON."""
-    content: Mapping[str, Any] = answer.content
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    """ChatGPT expects one text item that holds the whole answer as JSON.
+
+    Raises:
+        BadAnswer: it is too large to be passed on.
+    """
+    text = written(answer)
+    items = [{"type": "text", "text": text}] if answer.items is None else list(answer.items)
     result: Wire = {
-        "content": [{"type": "text", "text": text}],
-        "structuredContent": content,
+        "content": items,
+        "structuredContent": answer.content,
         "isError": False,
         **_COMPLETE,
     }

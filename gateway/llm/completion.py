@@ -112,13 +112,25 @@ class Completion:
         """
         return self._planned(caller, self._features(request, hints))
 
+    def window_tokens(self, wanted: str) -> int | None:
+        """The smallest context of the models that a request names; None for automatic routes."""
+        name = read_wanted(wanted, self.policy.aliases).name
+        named = self._catalog.named(name) if name else ()
+        return min((one.context_tokens for one in named if one.context_tokens), default=None)
+
     @asynccontextmanager
     async def answering(
-        self, caller: Caller, request: ChatRequest, hints: Hints = NO_HINTS
+        self,
+        caller: Caller,
+        request: ChatRequest,
+        hints: Hints = NO_HINTS,
+        *,
+        prefer: Model | None = None,
     ) -> AsyncIterator[Answering]:
         """An answer, once its first piece is there; until then models of the route follow.
 
-        Whoever leaves the block early ends the call; what was used until then is settled.
+        Whoever leaves the block early ends the call; what was used until then is settled. `prefer`
+        is tried first if it is on the route: the model that answered so far knows what it thought.
 
         Raises:
             GatewayError: no model of the route answered; it is the first one's reason.
@@ -128,7 +140,7 @@ class Completion:
                 "models are called with a key of the gateway: send it as Authorization: Bearer …"
             )
         async with self._slot():
-            answering = await self._begun(caller, request, hints)
+            answering = await self._begun(caller, request, hints, prefer)
             try:
                 yield answering
             finally:
@@ -150,12 +162,20 @@ class Completion:
             await embedding.make(body, self._ledger)
         return embedding
 
-    async def _begun(self, caller: Caller, request: ChatRequest, hints: Hints) -> Answering:
+    async def _begun(
+        self, caller: Caller, request: ChatRequest, hints: Hints, prefer: Model | None
+    ) -> Answering:
         """The first answer that begins, of the models of the route in their order."""
         _refuse_other_models(request)
         asked = self._features(request, hints)
         route = self._granted(caller, asked)
-        story = Story(caller.name, route, began_at=self._clock(), most=self.policy.max_steps)
+        story = Story(
+            caller.name,
+            route,
+            began_at=self._clock(),
+            most=self.policy.max_steps,
+            prefer=prefer,
+        )
         while (step := story.next_step) is not None:
             answering = self._answering(caller, step, story)
             try:

@@ -137,7 +137,52 @@ conversation_messages = Table(
     Column("role", Text, nullable=False),
     Column("content", Text, nullable=False),
     Column("created", BigInteger, nullable=False),
+    # The whole message as JSON, where it is more than its text.
+    Column("message", Text),
     PrimaryKeyConstraint("caller", "user_id", "position"),
+)
+
+# One line for each call of a tool that ended.
+tool_calls = Table(
+    "tool_calls",
+    tables,
+    Column("id", _RisingNumber, primary_key=True, autoincrement=True),
+    Column("time", BigInteger, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("tool", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("effect", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("milliseconds", Double, nullable=False),
+    Column("cost_microusd", BigInteger),
+    Index("tool_calls_by_time", "time"),
+)
+
+# What a tool told models when it was seen last, as a hash, and since when.
+tool_pins = Table(
+    "tool_pins",
+    tables,
+    Column("name", Text, primary_key=True),
+    Column("sha256", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
+
+# An answer to one request of `/v1/responses`, with the items that were new in that request; those
+# before it are found by way of `previous_id`. `used` is when it was last kept or continued.
+stored_responses = Table(
+    "stored_responses",
+    tables,
+    Column("id", Text, primary_key=True),
+    Column("caller", Text, nullable=False),
+    Column("previous_id", Text),
+    Column("created", BigInteger, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("input", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Index("stored_responses_of_caller", "caller", "used"),
+    Index("stored_responses_by_use", "used"),
 )
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select
 
 from gateway.storage.tables import microseconds, reservations, usage
-from gateway.usage import observations, routes
+from gateway.usage import observations, routes, tool_calls
 from gateway.usage.alerts import Alert, GivenAlert, is_first, reached
 from gateway.usage.call import Amount, Settlement
-from gateway.usage.entries import Answer, Booked, Entry, Observe, Release, Reserve, Settle
+from gateway.usage.entries import Answer, Booked, Entry, Note, Observe, Release, Reserve, Settle
 from gateway.usage.limit import Limit, Shortage
 from gateway.usage.lines import LOST, line, lost
 from gateway.usage.observations import Observation
@@ -88,6 +88,7 @@ class Page:
         self._end(entries)
         for entry in observing:
             self._observe(entry)
+        tool_calls.write(self._connection, [one.call for one in entries if isinstance(one, Note)])
         answers: list[Answer] = [
             self._begin(entry, bindings[number]) if isinstance(entry, Reserve) else None
             for number, entry in enumerate(entries)

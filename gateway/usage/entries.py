@@ -11,6 +11,7 @@ from gateway.usage.limit import Limit
 from gateway.usage.observations import Observation
 from gateway.usage.reservation import Reservation
 from gateway.usage.tally import Pair, Use
+from gateway.usage.tool_call import ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,14 @@ class Observe:
     resets_at: datetime
 
 
-Entry = Reserve | Settle | Release | Observe
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A call of a tool has ended."""
+
+    call: ToolCall
+
+
+Entry = Reserve | Settle | Release | Observe | Note
 Answer = Reservation | GatewayError | None
 
 

@@ -14,18 +14,20 @@ from sqlalchemy import Connection
 from gateway.clock import Clock, now
 from gateway.errors import ConfigurationError, NotFound, Unavailable
 from gateway.storage.database import Database
-from gateway.usage import observations, routes
+from gateway.usage import observations, routes, tool_calls
 from gateway.usage.alerts import Alert, GivenAlert
 from gateway.usage.books import Known, Page, Terms
 from gateway.usage.call import Amount, Call, Settlement
 from gateway.usage.counting import count_new_limits
-from gateway.usage.entries import Booked, Observe, Release, Reserve, Settle
+from gateway.usage.entries import Booked, Note, Observe, Release, Reserve, Settle
 from gateway.usage.limit import Limit, LimitState, Shortage
 from gateway.usage.observations import Observation
 from gateway.usage.report import Column, Grouping, UsageLine, report
 from gateway.usage.reservation import Reservation
 from gateway.usage.standing import Standing, state
 from gateway.usage.tally import Pair, Use, every_use
+from gateway.usage.tool_call import ToolCall
+from gateway.usage.tool_calls import ToolLine
 from gateway.usage.upkeep import prune, renew
 from gateway.usage.writer import Writer
 
@@ -163,6 +165,20 @@ class Ledger:
         limit = self._limit(limit_name)
         until = resets_at or limit.window.resets_at(at)
         await asyncio.shield(self._writer.submit(Observe(limit, key, used, at, until)))
+
+    def note(self, call: ToolCall) -> None:
+        """Keep the line of a tool's call that ended; nobody waits for it to be written."""
+        # Once the ledger is closed there is nobody to write it.
+        with suppress(Unavailable):
+            self._writer.submit(Note(call))
+
+    async def tool_report(
+        self, start: datetime, end: datetime, *, caller: str | None = None
+    ) -> Sequence[ToolLine]:
+        """The calls of each tool that ended in `[start, end)`, the most called first."""
+        return await self._database.read(
+            lambda connection: tool_calls.report(connection, start, end, caller=caller)
+        )
 
     def remaining(self, call: Call, worst: Amount) -> Shortage | None:
         """Which limit would refuse the call now, as far as is known; only `reserve` is exact."""

@@ -5,7 +5,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, update
 
-from gateway.storage.tables import alerts, microseconds, reservations, routes, totals, usage
+from gateway.storage.tables import (
+    alerts,
+    microseconds,
+    reservations,
+    routes,
+    tool_calls,
+    totals,
+    usage,
+)
 from gateway.usage.limit import Limit
 
 # The longest window that can be set; what is older counts nowhere.
@@ -44,3 +52,4 @@ def prune(
         start = microseconds(now - retention)
         connection.execute(delete(usage).where(usage.c.time < start))
         connection.execute(delete(routes).where(routes.c.time < start))
+        connection.execute(delete(tool_calls).where(tool_calls.c.time < start))

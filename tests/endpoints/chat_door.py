@@ -12,6 +12,7 @@ from openai.types.chat import ChatCompletionChunk
 from gateway.caller import LOCAL, Caller
 from gateway.endpoints.chat import chat_routes
 from gateway.llm.policy import Policy
+from gateway.tools.toolbox import ToolSource
 from gateway.usage.limit import Limit
 from tests.endpoints.doors import open_doors
 from tests.llm.routers import Router, router
@@ -47,13 +48,14 @@ async def opened(
     policy: Policy | None = None,
     max_retries: int = 0,
     grace_seconds: int = 1,
+    tools: Sequence[ToolSource] = (),
 ) -> AsyncIterator[Door]:
     url = f"sqlite:///{folder}/gateway.db"
     async with (
         LlmStandIn(kind) as stand_in,
         router(stand_in, database_url=url, limits=limits, policy=policy) as routed,
         open_doors(
-            chat_routes(routed.completion, keepalive_seconds=keepalive_seconds),
+            chat_routes(routed.loop(*tools), routed.sessions, keepalive_seconds=keepalive_seconds),
             keyless=keyless,
             grace_seconds=grace_seconds,
         ) as address,

@@ -5,14 +5,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from gateway.conversations import Conversations
 from gateway.llm.catalog.assembly import ConfiguredProvider
 from gateway.llm.catalog.catalog import Catalog
 from gateway.llm.catalog.dated_listing import DatedListing
 from gateway.llm.completion import Completion
+from gateway.llm.loop.loop import LoopSettings, ToolLoop
 from gateway.llm.policy import Policy
 from gateway.llm.provider.provider import Provider
 from gateway.llm.provider.settings import ProviderSettings, Timeouts
+from gateway.llm.sessions import Sessions
 from gateway.storage.database import Database
+from gateway.tools.toolbox import Toolbox, ToolSource
 from gateway.usage.ledger import Ledger
 from gateway.usage.limit import Limit
 from gateway.usage.report import UsageLine
@@ -25,6 +29,12 @@ class Router:
     catalog: Catalog
     ledger: Ledger
     providers: dict[str, Provider]
+    sessions: Sessions
+
+    def loop(self, *sources: ToolSource, settings: LoopSettings | None = None) -> ToolLoop:
+        """The loop over one toolbox, which everybody may use."""
+        toolbox = Toolbox(sources, on_call=self.ledger.note)
+        return ToolLoop(self.completion, lambda _: toolbox, settings)
 
     async def lines(self, *columns: str) -> Sequence[UsageLine]:
         day = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -65,4 +75,5 @@ async def router(
         completion = await stack.enter_async_context(
             Completion(catalog, providers, ledger, policy or Policy())
         )
-        yield Router(completion, catalog, ledger, providers)
+        sessions = Sessions(Conversations(database), completion)
+        yield Router(completion, catalog, ledger, providers, sessions)

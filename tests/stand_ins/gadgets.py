@@ -29,8 +29,8 @@ class Gadgets:
         self.may_end = asyncio.Event()
         self.extra: list[Tool] = []
 
-    def toolbox(self) -> Toolbox:
-        return Toolbox([self._reading, self._doing])
+    def toolbox(self, *, deadline_seconds: float = 5) -> Toolbox:
+        return Toolbox([self._reading, self._doing], deadline_seconds=deadline_seconds)
 
     def reading_toolbox(self) -> Toolbox:
         return Toolbox([self._reading])
@@ -128,10 +128,9 @@ def doors_app(gadgets: Gadgets, *, deadline_seconds: float = 5) -> Starlette:
             prefix=prefix,
             instructions="Notes to search and fetch.",
             version="0.1.0",
-            deadline_seconds=deadline_seconds,
         )
         for prefix, toolbox in (
-            ("", gadgets.toolbox()),
+            ("", gadgets.toolbox(deadline_seconds=deadline_seconds)),
             ("/research", gadgets.reading_toolbox()),
         )
     )

@@ -101,9 +101,10 @@ def usage_to_json(usage: Usage, *, cost_microusd: int | None = None) -> dict[str
     return written
 
 
-def event(document: Mapping[str, Any]) -> bytes:
+def event(document: Mapping[str, Any], *, name: str | None = None) -> bytes:
     """One server-sent event; half characters, which UTF-8 cannot hold, become a `?`."""
-    return f"data: {_dumped(document)}\n\n".encode("utf-8", "replace")
+    named = "" if name is None else f"event: {name}\n"
+    return f"{named}data: {_dumped(document)}\n\n".encode("utf-8", "replace")
 
 
 def _chunk(envelope: Envelope) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from gateway.llm.dialects.json_fields import (
     wrong,
 )
 from gateway.llm.dialects.openai_door_message import message_from_json
+from gateway.llm.dialects.openai_door_tools import with_work
 from gateway.llm.messages import AnswerFormat, ChatRequest, Json, ToolChoice, ToolDefinition
 
 MOST_CHOICES = 128
@@ -74,9 +75,8 @@ def _messages(fields: Fields) -> tuple[Any, ...]:
     messages = fields.need("messages", as_list, is_what="a list of messages")
     if not messages:
         raise InvalidRequest("messages: must have at least one message")
-    return tuple(
-        message_from_json(message, f"messages[{at}]") for at, message in enumerate(messages)
-    )
+    read = [message_from_json(message, f"messages[{at}]") for at, message in enumerate(messages)]
+    return with_work(read, "messages")
 
 
 def _most_tokens(fields: Fields) -> int | None:

@@ -1,0 +1,46 @@
+"""Pins what every toolbox tells, in the background, whenever it has other tools."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Self
+
+from gateway.errors import GatewayError
+from gateway.tool_pins import Told, ToolPins
+from gateway.tools.tool import Tool
+
+logger = logging.getLogger(__name__)
+
+
+class PinWatch:
+    """Nobody who lists tools waits for it; what came at once is looked at together."""
+
+    def __init__(self, pins: ToolPins) -> None:
+        self._pins = pins
+        self._seen: dict[str, Tool] = {}
+        self._bell = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._watching = asyncio.create_task(self._watch(), name="pins of tools")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._watching
+
+    def look(self, tools: Sequence[Tool]) -> None:
+        self._seen.update({tool.name: tool for tool in tools})
+        self._bell.set()
+
+    async def _watch(self) -> None:
+        while True:
+            await self._bell.wait()
+            self._bell.clear()
+            seen, self._seen = self._seen, {}
+            told = [Told(one.name, one.description, one.input_schema) for one in seen.values()]
+            try:
+                await self._pins.check(told)
+            except GatewayError as error:
+                logger.warning("tools could not be compared with their pins: %s", error)
