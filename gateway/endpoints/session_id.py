@@ -9,7 +9,8 @@ from gateway.text import shown
 
 FIELD = "session_id"
 HEADER = "x-session-id"
-_WELL_FORMED = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
+# As the IDs of /context, where a session can be read and forgotten.
+_WELL_FORMED = re.compile(r"[A-Za-z0-9._@+-]{1,128}")
 
 
 def take_session_id(headers: Mapping[str, str], body: dict[str, Any]) -> str | None:
@@ -25,6 +26,6 @@ def take_session_id(headers: Mapping[str, str], body: dict[str, Any]) -> str | N
         return None
     if not isinstance(given, str) or not _WELL_FORMED.fullmatch(given):
         raise InvalidRequest(
-            f"{FIELD} is {shown(str(given))!r}; it takes up to 128 letters, digits and . _ : @ -"
+            f"{FIELD} is {shown(str(given))!r}; it takes up to 128 letters, digits and . _ @ + -"
         )
     return given

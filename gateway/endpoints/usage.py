@@ -1,4 +1,4 @@
-"""What was used and what is left: `/v1/usage`, `/v1/quota` and `/v1/limits`."""
+"""What was used and what is left: `/v1/usage`, also of tools, `/v1/quota` and `/v1/limits`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -19,9 +19,11 @@ from gateway.errors import InvalidRequest
 from gateway.usage.ledger import Ledger
 from gateway.usage.limit import LimitState
 from gateway.usage.report import COLUMNS, SPANS, Column, Grouping, UsageLine
+from gateway.usage.tool_calls import ToolLine
 
 _MICROUSD = "_microusd"
 _AVERAGES = ("first_token_ms", "total_ms")
+_TOOL_COLUMNS = tuple(one.name for one in fields(ToolLine))
 _OWN_PARAMETERS = ("from", "to", "group_by")
 
 
@@ -45,6 +47,17 @@ def usage_routes(ledger: Ledger, *, clock: Clock = now) -> list[BaseRoute]:
             }
         )
 
+    async def tools(request: Request) -> Response:
+        who = reader(request.state.caller)
+        if unknown := request.query_params.keys() - {"from", "to"}:
+            raise InvalidRequest(f"there is no parameter {min(unknown)[:40]!r}; there are from, to")
+        start, end = _span(request, clock())
+        lines = await ledger.tool_report(start, end, caller=None if who.is_owner else who.name)
+        listed = [{name: getattr(one, name) for name in _TOOL_COLUMNS} for one in lines]
+        return _answer(
+            {"object": "tool_usage", "from": rfc3339(start), "to": rfc3339(end), "lines": listed}
+        )
+
     async def quota(request: Request) -> Response:
         states = await _states(request)
         return _listed([state for state in states if not state.limit.is_budget])
@@ -58,6 +71,7 @@ def usage_routes(ledger: Ledger, *, clock: Clock = now) -> list[BaseRoute]:
 
     return [
         Route("/v1/usage", answering_as_openai(used)),
+        Route("/v1/usage/tools", answering_as_openai(tools)),
         Route("/v1/quota", answering_as_openai(quota)),
         Route("/v1/limits", answering_as_openai(limits)),
     ]

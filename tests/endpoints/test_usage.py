@@ -13,6 +13,7 @@ from gateway.storage.database import Database
 from gateway.usage.call import Amount, Call, Settlement
 from gateway.usage.ledger import Ledger
 from gateway.usage.limit import Limit
+from gateway.usage.tool_call import ToolCall
 from gateway.usage.window import Window
 from tests.endpoints.doors import asking
 
@@ -213,3 +214,15 @@ async def test_whoever_has_no_key_is_asked_for_one(books: Books) -> None:
             assert (await client.get(path)).status_code == 401
     async with asking(usage_routes(books.ledger), keyless=LOCAL) as client:
         assert (await client.get("/v1/limits")).status_code == 200
+
+
+async def test_calls_of_tools_are_told_to_owners_and_to_who_made_them(tmp_path: Path) -> None:
+    async with opened(tmp_path) as books:
+        for who in ("alice", "alice", "bob"):
+            call = ToolCall(NOON, "r", who, "search", "gateway", "read", "ok", 12.0)
+            books.ledger.note(call)
+        await books.used("alice")
+        for key, calls in (("gw_o", 3), ("gw_alice", 2), ("gw_bob", 1)):
+            answer = await books.ask("/v1/usage/tools", key)
+            assert [line["calls"] for line in answer.json()["lines"]] == [calls]
+        assert (await books.ask("/v1/usage/tools", caller="bob")).status_code == 400

@@ -9,6 +9,7 @@ from gateway.sources.money import usd
 from gateway.usage.limit import LimitState
 from gateway.usage.report import Grouping, UsageLine
 from gateway.usage.span import Span
+from gateway.usage.tool_calls import ToolLine
 
 MOST_ROWS = 31
 NOTHING = UsageLine(billed_microusd=0, list_microusd=0, charged_microusd=0)
@@ -45,9 +46,13 @@ def usage_summary(span: Span, total: UsageLine) -> str:
     )
 
 
-def usage_text(span: Span, total: UsageLine, breakdowns: Sequence[Breakdown]) -> str:
+def usage_text(
+    span: Span, total: UsageLine, breakdowns: Sequence[Breakdown], tools: Sequence[ToolLine] = ()
+) -> str:
+    called = [_tools(tools)] if tools else []
     if not total.calls:
-        return f"**No model was called {span.title}**, so nothing was spent."
+        nothing = f"**No model was called {span.title}**, so nothing was spent."
+        return "\n\n".join([nothing, *called])
     facts = {
         "Spent": spent(total),
         "Worth by the list": usd(total.list_microusd),
@@ -61,8 +66,23 @@ def usage_text(span: Span, total: UsageLine, breakdowns: Sequence[Breakdown]) ->
         "Whole answer after": milliseconds(total.total_ms),
     }
     head = f"**{usage_summary(span, total)}**"
-    parts = [head, table(("What", "Value"), facts.items()), *map(_breakdown, breakdowns)]
+    parts = [head, table(("What", "Value"), facts.items()), *map(_breakdown, breakdowns), *called]
     return "\n\n".join(parts)
+
+
+def _tools(lines: Sequence[ToolLine]) -> str:
+    """Of the gateway's own tools, whoever called them: a model here, or a client over MCP."""
+    rows = [
+        (
+            plain(line.tool),
+            plain(line.origin),
+            f"{line.calls:,}",
+            f"{line.failed:,}",
+            milliseconds(line.milliseconds),
+        )
+        for line in lines[:MOST_ROWS]
+    ]
+    return f"## By tool\n\n{table(('Tool', 'Of', 'Calls', 'Failed', 'Time on average'), rows)}"
 
 
 def _breakdown(one: Breakdown) -> str:

@@ -38,7 +38,7 @@ class UsageSource:
     pattern = IdPattern("usage:{window}", {"window": settled})
     fresh_seconds = 2.0
     description = (
-        "What was spent and used in a time, by model, provider, task, tier, caller and day. "
+        "What was spent and used in a time, by model, provider, task, tier, caller, day and tool. "
         f"A time is {EXAMPLES}, in UTC."
     )
     example = "usage:30d"
@@ -92,12 +92,13 @@ class UsageSource:
             for by, title in _BREAKDOWNS
             if total
         ]
+        tools = await self._ledger.tool_report(asked.start, asked.end)
         line = total[0] if total else NOTHING
         return Document(
             id=document_id,
             title=usage_title(asked, line),
             summary=usage_summary(asked, line),
-            text=usage_text(asked, line, breakdowns),
+            text=usage_text(asked, line, breakdowns, tools),
             as_of=moment,
             source="this gateway's ledger",
             metadata={"from": rfc3339(asked.start), "to": rfc3339(asked.end)},
