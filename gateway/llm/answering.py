@@ -27,7 +27,8 @@ class Answering:
 
     When the iteration ends, by itself or by an error, the ledger has its line and `usage` and
     `cost_microusd` (what was charged; None is unknown) are final. `attempts` counts the requests
-    that were sent to providers until this answer began.
+    that were sent to providers until this answer began. Where `waits_for_ledger` is made false,
+    the end does not wait for its line to be written: what was reserved stays held until it is.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Answering:
         self.list_microusd: int | None = None
         self.usage: Usage | None = None
         self.quota_remaining: int | None = None
+        self.waits_for_ledger = True
         self._provider = provider
         self._call = call
         self._ledger = ledger
@@ -143,8 +145,10 @@ class Answering:
             await self._ledger.release(reservation)
             return
         settlement = self._settlement(outcome, used)
-        await self._ledger.settle(reservation, settlement)
         self._log(settlement)
+        written = self._ledger.settling(reservation, settlement)
+        if self.waits_for_ledger:
+            await asyncio.shield(written)
 
     async def _reserve(
         self, request: ChatRequest, most_input_tokens: int, default_tokens: int

@@ -124,8 +124,12 @@ class Ledger:
         It is done even if whoever waits for it is cancelled. If the database does not answer, it
         is written once it does, and until then the worst case stays charged.
         """
+        await asyncio.shield(self.settling(reservation, settlement))
+
+    def settling(self, reservation: Reservation, settlement: Settlement) -> asyncio.Future[Any]:
+        """The same, done once the future is; it need not be waited for."""
         self._running.discard(reservation.id)
-        await asyncio.shield(self._writer.submit(Settle(reservation, settlement)))
+        return self._writer.submit(Settle(reservation, settlement))
 
     async def release(self, reservation: Reservation) -> None:
         """Give back all that a call held, because it never began; it leaves no line."""

@@ -17,6 +17,7 @@ from gateway.llm.provider.settings import ProviderSettings, Timeouts
 from gateway.llm.sessions import Sessions
 from gateway.storage.database import Database
 from gateway.tools.toolbox import Toolbox, ToolSource
+from gateway.usage.call import Amount, Call
 from gateway.usage.ledger import Ledger
 from gateway.usage.limit import Limit
 from gateway.usage.report import UsageLine
@@ -35,6 +36,11 @@ class Router:
         """The loop over one toolbox, which everybody may use."""
         toolbox = Toolbox(sources, on_call=self.ledger.note)
         return ToolLoop(self.completion, lambda _: toolbox, settings)
+
+    async def written(self) -> None:
+        """Until the ledger has written what was settled before."""
+        call = Call("", "nobody", "", "", "free")
+        await self.ledger.release(await self.ledger.reserve(call, Amount(0)))
 
     async def lines(self, *columns: str) -> Sequence[UsageLine]:
         day = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)

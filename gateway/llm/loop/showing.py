@@ -22,6 +22,12 @@ class Showing:
         self._has_text = False
         self._needs_space = False
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the round has ended in calls that are all ours."""
+        ours = self._is_ours.values()
+        return self.finish_reason == "tool_calls" and bool(ours) and all(ours)
+
     def next_round(self) -> None:
         self.finish_reason = None
         self._is_ours.clear()

@@ -186,6 +186,8 @@ class Turns:
             gathering.add(chunk)
             for shown in showing.shown(chunk):
                 yield shown
+            # Where rounds follow, the line of this one is written beside them.
+            self._answering.waits_for_ledger = not showing.goes_on
         answers = gathering.answers
         self._said = answers[0].message if answers else Message("assistant")
         # Before its calls run: they may take long, and its place is for others.

@@ -257,6 +257,7 @@ async def test_a_caller_that_leaves_cancels_the_tools_that_run(tmp_path: Path) -
                     await b.workshop.slow_began.wait()
                     break
         assert b.workshop.slow_was_cancelled
+        await b.router.written()
         assert (await b.router.total()).calls == 1
 
 
