@@ -13,7 +13,7 @@ from gateway.clock import Clock, now, rfc3339
 from gateway.downstream.capabilities import MAX_NAME_CHARACTERS, Capabilities, ProviderTool
 from gateway.downstream.provider import Provider
 from gateway.downstream.translation import plain, unreadable
-from gateway.text import displayable
+from gateway.text import displayable, displayable_json
 from gateway.tools.arguments import check_schema
 from gateway.tools.tool import Answer, Arguments, Effect, Tool
 
@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 
 PORTABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 MAX_DESCRIPTION_CHARACTERS = 1_024
-MAX_LEVELS = 64  # of objects and lists in each other, which encoders must follow
 WARNING = " This changes something outside: ask the user first."
 
 
@@ -117,7 +116,7 @@ class ServiceTools:
 
     def _labelled(self, tool: ProviderTool, answer: Any) -> Mapping[str, Any]:
         """An object as it is, a list under `result`; both say where they come from."""
-        content = _displayed(answer)
+        content = displayable_json(answer)
         if not isinstance(content, Mapping):
             content = {"result": content, "as_of": rfc3339(self._clock())}
         if "simulated" not in tool.tags:
@@ -136,26 +135,9 @@ def _portable(name: str) -> str:
 
 def _input_schema(tool: ProviderTool) -> Mapping[str, Any]:
     # Clients refuse a whole list of tools for one schema that does not state its type.
-    schema = {"type": "object", **_displayed(tool.input_schema)}
+    schema = {"type": "object", **displayable_json(tool.input_schema)}
     check_schema(schema)
     return schema
-
-
-def _displayed(value: Any, levels: int = MAX_LEVELS) -> Any:
-    """The JSON value with all its texts as they may be shown to a model.
-
-    Raises:
-        ValueError: it is nested more deeply than that.
-    """
-    if isinstance(value, str):
-        return displayable(value)
-    if not isinstance(value, list | Mapping):
-        return value
-    if not levels:
-        raise ValueError(f"it is nested more than {MAX_LEVELS} levels deep")
-    if isinstance(value, list):
-        return [_displayed(one, levels - 1) for one in value]
-    return {displayable(name): _displayed(one, levels - 1) for name, one in value.items()}
 
 
 def _title(tool: ProviderTool) -> str:

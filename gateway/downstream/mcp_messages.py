@@ -1,0 +1,165 @@
+"""What MCP servers say: their tools, their answers, and what can go wrong on the way."""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.downstream.translation import plain
+
+logger = logging.getLogger(__name__)
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+MAX_TOOLS = 500
+MAX_PAGES = 50
+MAX_DEFINITION_BYTES = 32 * 1024
+MAX_NAME_CHARACTERS = 128
+
+Json = Mapping[str, Any]
+
+
+class Trouble(Exception):
+    """Why a request has no answer; `reason` completes a sentence that begins with a name."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class NotSent(Trouble):
+    """The server has certainly not worked on it."""
+
+
+class Unreachable(NotSent):
+    """There is no connection, and none can be made."""
+
+
+class SessionForgotten(NotSent):
+    """The server does not know our session any more, such as after a restart."""
+
+
+class Refusal(NotSent):
+    """The server does not take the gateway's credentials."""
+
+
+class Busy(NotSent):
+    """The server limits the rate."""
+
+    def __init__(self, reason: str, *, retry_after_seconds: float) -> None:
+        super().__init__(reason)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Lost(Trouble):
+    """The connection went under it: the server may have worked on it."""
+
+
+class Silent(Trouble):
+    """It was sent, and not answered in time."""
+
+
+class Garbled(Trouble):
+    """There is an answer, and it cannot be read."""
+
+
+class RpcError(Trouble):
+    """The server answers with an error of JSON-RPC."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(plain(message) or f"error {code}")
+        self.code = code
+
+    @classmethod
+    def read(cls, error: Any) -> "RpcError":
+        fields = error if isinstance(error, Mapping) else {}
+        code = fields.get("code")
+        return cls(code if isinstance(code, int) else 0, _text(fields.get("message")))
+
+
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+UNSUPPORTED_VERSION = -32022
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTool:
+    """A tool as a server lists it, and as little to be trusted; `name` goes back as it is."""
+
+    name: str
+    title: str
+    description: str
+    input_schema: Json
+    is_read_only: bool | None
+    is_destructive: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class McpAnswer:
+    """What a call answered; `items` are content items as MCP writes them, not yet cleaned."""
+
+    items: Sequence[Json]
+    structured: Json | None
+    is_error: bool
+
+
+def read_tools(listed: Iterable[Any], *, server: str) -> Sequence[ListedTool]:
+    """A tool that makes no sense is left out, and so is the second of one name."""
+    tools: dict[str, ListedTool] = {}
+    for one in listed:
+        try:
+            tool = _tool(one)
+        except (ValueError, RecursionError) as error:
+            name = plain(str(one.get("name")) if isinstance(one, Mapping) else "", limit=60)
+            logger.warning("mcp=%s left out tool=%r: %s", server, name, error)
+            continue
+        tools.setdefault(tool.name, tool)
+    return tuple(tools.values())
+
+
+def read_answer(result: Json) -> McpAnswer:
+    """
+    Raises:
+        Garbled: it is not the result of a tool.
+    """
+    if result.get("resultType") == "input_required":
+        raise Garbled("asked for input in the middle of a call, which nobody here can give")
+    items, structured = result.get("content", ()), result.get("structuredContent")
+    if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
+        raise Garbled("sent an answer without content items")
+    return McpAnswer(
+        items=tuple(items),
+        structured=structured if isinstance(structured, Mapping) else None,
+        is_error=result.get("isError") is True,
+    )
+
+
+def _tool(listed: Any) -> ListedTool:
+    if not isinstance(listed, Mapping):
+        raise ValueError("it is not an object")
+    name = listed.get("name")
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME_CHARACTERS:
+        raise ValueError("it has no name that could be called")
+    if len(json.dumps(listed)) > MAX_DEFINITION_BYTES:
+        raise ValueError(f"its definition is larger than {MAX_DEFINITION_BYTES} bytes")
+    schema = listed.get("inputSchema", {"type": "object"})
+    if not isinstance(schema, Mapping):
+        raise ValueError("its input schema is not an object")
+    hints = listed.get("annotations")
+    hints = hints if isinstance(hints, Mapping) else {}
+    return ListedTool(
+        name=name,
+        title=_text(listed.get("title")) or _text(hints.get("title")),
+        description=_text(listed.get("description")),
+        input_schema=schema,
+        is_read_only=_yes_or_no(hints.get("readOnlyHint")),
+        is_destructive=_yes_or_no(hints.get("destructiveHint")),
+    )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _yes_or_no(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
