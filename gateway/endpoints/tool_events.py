@@ -36,7 +36,7 @@ def call_event(piece: CallBegun | CallEnded) -> bytes:
     }
     if isinstance(piece, CallBegun):
         return event({**about, "arguments": piece.call.arguments}, name="function_call")
-    result = {"content": piece.text, "error": piece.error, "milliseconds": _rounded(piece)}
+    result = {"content": piece.output, "error": piece.error, "milliseconds": _rounded(piece)}
     return event({**about, **result}, name="function_result")
 
 

@@ -55,11 +55,13 @@ def offer_from_json(value: object, where: str, *, usual: Approval) -> Offer:
     fields = Fields(value, where)
     label = fields.need("server_label", as_name, is_what="the name of one of the gateway's servers")
     url = fields.read("server_url", as_text)
+    names, only_reads = _allowed(fields)
     return Offer(
         label,
         _origin(label, url, fields.path("server_url")),
-        _allowed(fields),
+        names,
         _approval(fields.take("require_approval"), fields.path("require_approval"), usual),
+        only_reads=only_reads,
     )
 
 
@@ -118,16 +120,18 @@ def _origin(label: str, url: str | None, where: str) -> str | None:
     return rest.strip("/") or None
 
 
-def _allowed(fields: Fields) -> tuple[str, ...] | None:
+def _allowed(fields: Fields) -> tuple[tuple[str, ...] | None, bool]:
+    """The names, None for all, and whether only those that read are meant."""
     value, where = fields.take("allowed_tools"), fields.path("allowed_tools")
-    if value is None:
-        return None
+    only_reads = False
     if isinstance(value, Mapping):
-        value = value.get("tool_names")
-        if value is None:
-            return None
+        wanted = Fields(value, where)
+        only_reads = wanted.read("read_only", as_flag) or False
+        value = wanted.take("tool_names")
+    if value is None:
+        return None, only_reads
     names = as_list(value, where)
-    return tuple(as_name(one, f"{where}[{at}]") for at, one in enumerate(names))
+    return tuple(as_name(one, f"{where}[{at}]") for at, one in enumerate(names)), only_reads
 
 
 def _approval(value: object, where: str, usual: Approval) -> Approval:

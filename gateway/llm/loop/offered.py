@@ -82,6 +82,8 @@ def _chosen(tools: Sequence[Tool], offer: Offer) -> Sequence[Tool]:
             f"tools: the gateway has no tools of {shown(offer.origin or OWN)!r} for this caller; "
             f"there are those of {', '.join(_origins(tools)) or 'nobody'}"
         )
+    if offer.only_reads:
+        of_origin = [tool for tool in of_origin if tool.effect is Effect.READ]
     if offer.allowed is None:
         return [tool for tool in of_origin if not _must_be_named(tool)]
     for pattern in offer.allowed:

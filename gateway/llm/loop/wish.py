@@ -26,13 +26,15 @@ class Offer:
     """Tools of one `origin`, or of all, under the `label` that the caller gave them.
 
     `allowed` are names, or patterns such as `search*`; a pattern, and None, which is all, reach
-    no tool that destroys something or spends by itself: these must be named.
+    no tool that destroys something or spends by itself: these must be named. With `only_reads`
+    no tool that writes is among them.
     """
 
     label: str
     origin: str | None = None
     allowed: tuple[str, ...] | None = None
     approval: Approval = NEVER
+    only_reads: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,190 @@
+"""Answers of `/v1/responses`, whole or as a stream of events, kept before they are told whole."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from gateway.caller import Caller
+from gateway.clock import Clock
+from gateway.endpoints.answer_facts import answer_headers, cost_headers, usd
+from gateway.endpoints.connected import WhileConnected
+from gateway.endpoints.live_stream import LiveStream
+from gateway.endpoints.openai_problems import error_fields, openai_refusal
+from gateway.endpoints.problems import in_our_terms
+from gateway.errors import BadAnswer, GatewayError, Unavailable
+from gateway.llm.completion import Hints
+from gateway.llm.dialects.responses_door import (
+    AnswerStream,
+    Asked,
+    Conversation,
+    Envelope,
+    Event,
+    event,
+    kept_items,
+    rounds_to_json,
+    usage_to_json,
+)
+from gateway.llm.loop.loop import ToolLoop
+from gateway.llm.loop.turns import Turns
+from gateway.stored_responses import Stored, StoredResponses
+
+logger = logging.getLogger(__name__)
+
+_FAREWELL_SECONDS = 1.0
+# Types of tools that no model here can use, and that were not offered to any.
+_LEFT_OUT = "x-gateway-left-out-tools"
+_STOPPING = Unavailable("the gateway is stopping", retry_after_seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`items` are those of the request itself, to be kept with its answer."""
+
+    who: Caller
+    asked: Asked
+    talk: Conversation
+    items: Sequence[Mapping[str, Any]]
+    hints: Hints
+
+
+class Answers:
+    def __init__(
+        self, loop: ToolLoop, stored: StoredResponses, *, keepalive_seconds: float, clock: Clock
+    ) -> None:
+        self._loop = loop
+        self._stored = stored
+        self._keepalive_seconds = keepalive_seconds
+        self._clock = clock
+
+    async def gathered(self, question: Question) -> Response:
+        async with self._answering(question) as turns:
+            telling = self._telling(question, turns)
+            last: Event = {}
+            async for one in self._events(question, turns, telling):
+                last = one
+        headers = {**_headers(question, turns), **cost_headers(turns.cost_microusd)}
+        return JSONResponse(last["response"], headers=headers)
+
+    def streamed(self, question: Question) -> Response:
+        return _Streamed(self, question, self._keepalive_seconds)
+
+    async def write(self, question: Question, stream: LiveStream) -> None:
+        """An error after the first piece is told inside of the stream, and raised."""
+        async with self._answering(question) as turns:
+            telling = self._telling(question, turns)
+            async with stream.open(_headers(question, turns)):
+                try:
+                    async with aclosing(self._events(question, turns, telling)) as events:
+                        async for one in events:
+                            await stream.write(event(one))
+                except asyncio.CancelledError:
+                    await _say_farewell(stream, telling)
+                    raise
+                except Exception as error:
+                    await _tell_failure(stream, telling, in_our_terms(error))
+                    raise
+
+    def _answering(self, question: Question) -> AbstractAsyncContextManager[Turns]:
+        talk = question.talk
+        return self._loop.answering(question.who, talk.request, question.hints, talk.wish)
+
+    def _telling(self, question: Question, turns: Turns) -> AnswerStream:
+        created = int(self._clock().timestamp())
+        envelope = Envelope(turns.route_id, created, turns.model.id, question.asked.echo)
+        approved = question.talk.wish.approved
+        return AnswerStream(envelope, question.asked, offered=turns.offered, approved=approved)
+
+    async def _events(
+        self, question: Question, turns: Turns, telling: AnswerStream
+    ) -> AsyncGenerator[Event, None]:
+        """The last of them holds the whole response, which is kept by then."""
+        for one in telling.begin(question.talk.listed):
+            yield one
+        async for piece in turns:
+            for one in telling.tell(piece):
+                yield one
+        for one in telling.end_items():
+            yield one
+        if telling.finish_reason == "error":
+            raise BadAnswer(f"{turns.provider} ended its answer with an error")
+        facts = _facts(question, turns)
+        yield telling.end(await self._kept(question, telling, telling.response(**facts)))
+
+    async def _kept(
+        self, question: Question, telling: AnswerStream, response: dict[str, Any]
+    ) -> dict[str, Any]:
+        """An answer that cannot be kept is told all the same: it was paid for."""
+        asked = question.asked
+        if not asked.is_stored:
+            return response
+        items = kept_items(question.items, telling.envelope)
+        stored = Stored(telling.envelope.id, items, response)
+        try:
+            await self._stored.add(question.who.name, stored, previous_id=asked.previous_id)
+        except GatewayError as error:
+            logger.warning("response=%s could not be kept: %s", telling.envelope.id, error)
+            return {**response, "store": False}
+        return response
+
+
+class _Streamed(Response):
+    """Its headers go out with the first piece, so that until then an error has its own status."""
+
+    def __init__(self, answers: Answers, question: Question, keepalive_seconds: float) -> None:
+        self._answers = answers
+        self._question = question
+        self._keepalive_seconds = keepalive_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        stream = LiveStream(send, keepalive_seconds=self._keepalive_seconds)
+        async with WhileConnected(receive):
+            try:
+                await self._answers.write(self._question, stream)
+            except Exception as error:
+                # Once the stream has begun, it has told the error itself.
+                if not stream.has_begun:
+                    await openai_refusal(error)(scope, receive, send)
+
+
+async def _say_farewell(stream: LiveStream, telling: AnswerStream) -> None:
+    """To a client that has left it is lost; but a gateway that stops is cancelled likewise."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_FAREWELL_SECONDS):
+            await _tell_failure(stream, telling, _STOPPING)
+
+
+async def _tell_failure(stream: LiveStream, telling: AnswerStream, error: GatewayError) -> None:
+    for one in telling.fail(error_fields(error)):
+        await stream.write(event(one))
+
+
+def _headers(question: Question, turns: Turns) -> dict[str, str]:
+    """What is known before the answer is whole."""
+    headers = answer_headers(turns)
+    if left_out := question.asked.tools.left_out:
+        headers[_LEFT_OUT] = ", ".join(map(_headed, left_out))
+    return headers
+
+
+def _headed(value: str) -> str:
+    return "".join(one if one.isascii() and one.isprintable() else "?" for one in value[:60])
+
+
+def _facts(question: Question, turns: Turns) -> dict[str, Any]:
+    """What only this gateway tells; a cost that is not known is null."""
+    ours = {
+        "route_id": turns.route_id,
+        "provider": turns.provider,
+        "tier": turns.tier,
+        "cost_usd": usd(turns.cost_microusd),
+        "quota_remaining": turns.quota_remaining,
+        "rounds": rounds_to_json(turns.rounds),
+        "left_out_tools": list(question.asked.tools.left_out),
+    }
+    return {"usage": usage_to_json(turns.usage), "gateway": ours}
