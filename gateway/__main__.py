@@ -11,6 +11,8 @@ import typer
 
 from gateway.errors import ConfigurationError, GatewayError
 from gateway.market.settings import HOST, PORT
+from gateway.terminal.command import chat
+from gateway.terminal.tools import tools
 from gateway.version import VERSION
 
 if TYPE_CHECKING:
@@ -194,6 +196,9 @@ def check(config: ConfigFile = None) -> None:
     for line in explain(load(config)):
         typer.echo(line)
 
+
+cli.command()(chat)
+cli.command()(tools)
 
 keys = typer.Typer(help="Keys by which the gateway knows its callers.", no_args_is_help=True)
 cli.add_typer(keys, name="keys")

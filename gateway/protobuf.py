@@ -22,29 +22,35 @@ class Protocol:
     """
 
     def __init__(self, descriptors: descriptor_pb2.FileDescriptorSet) -> None:
-        self._pool = DescriptorPool()
+        self.pool = DescriptorPool()
         for file in descriptors.file:
-            self._pool.Add(file)
+            self.pool.Add(file)
 
     def message(self, full_name: str) -> type[Message]:
-        return message_factory.GetMessageClass(self._pool.FindMessageTypeByName(full_name))
+        return message_factory.GetMessageClass(self.pool.FindMessageTypeByName(full_name))
 
     def methods(self, service: str) -> list[MethodDescriptor]:
-        return list(self._pool.FindServiceByName(service).methods)
+        return list(self.pool.FindServiceByName(service).methods)
 
 
-def compile_protos(root: Path, names: Sequence[str]) -> descriptor_pb2.FileDescriptorSet:
-    """The descriptors of `names` (paths below `root`) and of all they import.
+def compile_protos(
+    root: Path, names: Sequence[str], *, imports: Sequence[Path] = ()
+) -> descriptor_pb2.FileDescriptorSet:
+    """The descriptors of `names` (paths below `root`) and of all they import, with comments.
+
+    What is not below `root` may be below one of `imports`.
 
     Raises:
         ConfigurationError: a file is missing or does not compile.
     """
     # In a process of its own, which takes no longer: here the compiler would stay, with 8 MB.
-    command = [sys.executable, "-P", "-m", "grpc_tools.protoc", f"-I{root}", "--include_imports"]
+    command = [sys.executable, "-P", "-m", "grpc_tools.protoc"]
+    roots = [f"-I{folder}" for folder in (root, *imports)]
+    kept = ["--include_imports", "--include_source_info"]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "descriptors"
         compiled = subprocess.run(
-            [*command, f"--descriptor_set_out={out}", *names],
+            [*command, *roots, *kept, f"--descriptor_set_out={out}", *names],
             check=False,
             capture_output=True,
             text=True,
@@ -65,3 +71,8 @@ def protos_root() -> Path:
 @lru_cache(maxsize=1)
 def provider_protocol() -> Protocol:
     return Protocol(compile_protos(protos_root(), ["provider/v1/provider.proto"]))
+
+
+@lru_cache(maxsize=1)
+def annotations_protocol() -> Protocol:
+    return Protocol(compile_protos(protos_root(), ["gateway/annotations.proto"]))

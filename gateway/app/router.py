@@ -22,6 +22,7 @@ from gateway.llm.quota_watch import QuotaWatch
 from gateway.llm.route import Route
 from gateway.sources.router import RouterSources
 from gateway.storage.database import Database
+from gateway.stored_responses import StoredResponses
 from gateway.tool_pins import ToolPins
 from gateway.usage.ledger import Ledger
 from gateway.usage.metrics import LimitMetrics
@@ -40,6 +41,7 @@ class Router:
     ledger: Ledger
     completion: Completion
     conversations: Conversations
+    responses: StoredResponses
     pins: ToolPins
     sources: RouterSources
     metrics: CollectorRegistry
@@ -86,6 +88,7 @@ async def opened_router(
             ledger,
             completion,
             Conversations(database),
+            StoredResponses(database),
             ToolPins(database),
             _sources(catalog, ledger, completion, providers),
             registry,

@@ -46,7 +46,7 @@ async def served(config: Config, gateway: Gateway) -> AsyncIterator[ASGIApp]:
             authenticated, allowed_hosts=config.hosts, allowed_origins=config.origins
         )
         # Health is asked by address, from inside: it answers whatever the Host says.
-        health = health_routes(gateway.statuses, version=VERSION)
+        health = health_routes(gateway.services.statuses, version=VERSION)
         yield RequestLog(Starlette(routes=[*health, Mount("/", app=guarded)]))
 
 
@@ -58,7 +58,7 @@ async def _reading_doors(config: Config, view: View, stack: AsyncExitStack) -> A
     open_door = partial(
         McpDoor,
         name=NAME,
-        instructions=instructions(view.registry.sources),
+        instructions=instructions(view.registry.sources, added=view.registry.added),
         version=VERSION,
     )
     door = await stack.enter_async_context(open_door(view.toolbox))
@@ -71,17 +71,21 @@ async def _reading_doors(config: Config, view: View, stack: AsyncExitStack) -> A
 
 
 def _openai_doors(gateway: Gateway) -> ASGIApp:
-    """What OpenAI's clients speak, errors included."""
+    """What OpenAI's clients, and Anthropic's, speak, errors included."""
+    from gateway.endpoints.anthropic_messages import messages_routes
     from gateway.endpoints.chat import chat_routes
     from gateway.endpoints.embeddings import embedding_routes
     from gateway.endpoints.models import model_routes
     from gateway.endpoints.openai_problems import no_such_path
+    from gateway.endpoints.responses import responses_routes
     from gateway.endpoints.usage import usage_routes
 
     router = gateway.router
     sessions = Sessions(router.conversations, router.completion)
     routes = [
         *chat_routes(gateway.loop, sessions),
+        *responses_routes(gateway.loop, router.responses),
+        *messages_routes(gateway.loop),
         *embedding_routes(router.completion),
         *model_routes(router.catalog),
         *usage_routes(router.ledger),

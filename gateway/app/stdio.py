@@ -17,7 +17,7 @@ async def serve_starter(config: Config, gateway: Gateway) -> None:
     server = McpServer(
         view.toolbox,
         name=NAME,
-        instructions=instructions(view.registry.sources),
+        instructions=instructions(view.registry.sources, added=view.registry.added),
         version=VERSION,
     )
     await serve_stdio(server)

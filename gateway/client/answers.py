@@ -27,8 +27,34 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class CalledTool:
+    """A tool that the gateway called for the model; `error` is None unless the call failed."""
+
+    name: str
+    server: str
+    error: str | None
+    milliseconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One turn of a model, and the tools that the gateway called for it then."""
+
+    model: str
+    tier: str
+    route_id: str
+    tokens: Tokens
+    cost_usd: float | None
+    called: tuple[CalledTool, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer of a model; a cost that is not known is None, and never 0."""
+    """An answer of a model; a cost that is not known is None, and never 0.
+
+    `tokens` and `cost_usd` are sums over all `rounds`, which an answer has where tools of the
+    gateway were offered. `tool_calls` are those that nobody has run.
+    """
 
     text: str
     model: str
@@ -42,6 +68,18 @@ class Reply:
     quota_remaining: int | None
     attempts: int
     raw: Json = field(repr=False)
+    rounds: tuple[Round, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """What a client or a model may call; `input_schema` is a JSON schema."""
+
+    name: str
+    description: str
+    is_read_only: bool
+    is_destructive: bool
+    input_schema: Json = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +179,7 @@ def chat_reply(body: Json, headers: Mapping[str, str]) -> Reply:
         tier=headers.get("x-gateway-tier", ""),
         route_id=headers.get("x-gateway-route-id", ""),
         cost_usd=usage.get("cost"),
-        tokens=Tokens(
-            usage.get("prompt_tokens", 0),
-            usage.get("completion_tokens", 0),
-            (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0),
-            (usage.get("completion_tokens_details") or {}).get("reasoning_tokens", 0),
-        ),
+        tokens=_chat_tokens(usage),
         finish_reason=choice.get("finish_reason"),
         tool_calls=tuple(
             ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"])
@@ -156,6 +189,7 @@ def chat_reply(body: Json, headers: Mapping[str, str]) -> Reply:
         quota_remaining=body.get("x_quota_remaining"),
         attempts=int(headers.get("x-gateway-attempts", 1)),
         raw=body,
+        rounds=tuple(map(_round, (body.get("gateway") or {}).get("rounds") or ())),
     )
 
 
@@ -177,6 +211,10 @@ def ask_reply(body: Json) -> Reply:
         attempts=body["attempts"],
         raw=body,
     )
+
+
+def tools(answer: Json) -> tuple[Tool, ...]:
+    return tuple(_tool(one) for one in answer["tools"])
 
 
 def models(body: Json) -> tuple[Model, ...]:
@@ -239,6 +277,32 @@ def conversation(body: Json) -> tuple[Said, ...]:
     )
 
 
+def _round(one: Json) -> Round:
+    return Round(
+        model=one["model"],
+        tier=one["tier"],
+        route_id=one["route_id"],
+        tokens=_chat_tokens(one.get("usage") or {}),
+        cost_usd=one.get("cost_usd"),
+        called=tuple(
+            CalledTool(call["name"], call["server"], call.get("error"), call.get("milliseconds"))
+            for call in one.get("tool_calls") or ()
+        ),
+    )
+
+
+def _tool(one: Json) -> Tool:
+    hints = one.get("annotations") or {}
+    is_read_only = bool(hints.get("readOnlyHint"))
+    return Tool(
+        name=one["name"],
+        description=one.get("description") or "",
+        is_read_only=is_read_only,
+        is_destructive=not is_read_only and hints.get("destructiveHint", True),
+        input_schema=one["inputSchema"],
+    )
+
+
 def _model(one: Json) -> Model:
     price = one.get("pricing") or {}
     return Model(
@@ -263,6 +327,15 @@ def _line(line: Json, by: Sequence[str]) -> UsageLine:
         cost_usd=line["charged_usd"],
         calls_with_unknown_cost=line["calls_with_unknown_cost"],
         raw=line,
+    )
+
+
+def _chat_tokens(usage: Json) -> Tokens:
+    return Tokens(
+        usage.get("prompt_tokens", 0),
+        usage.get("completion_tokens", 0),
+        (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0),
+        (usage.get("completion_tokens_details") or {}).get("reasoning_tokens", 0),
     )
 
 

@@ -8,8 +8,18 @@ from urllib.parse import quote
 import httpx
 
 from gateway.client import answers
-from gateway.client.answers import Document, Found, Json, Limit, Model, Reply, Said, UsageReport
-from gateway.errors import GatewayError
+from gateway.client.answers import (
+    Document,
+    Found,
+    Json,
+    Limit,
+    Model,
+    Reply,
+    Said,
+    Tool,
+    UsageReport,
+)
+from gateway.errors import BadAnswer, GatewayError
 
 T = TypeVar("T")
 
@@ -28,15 +38,28 @@ def chat(
     *,
     model: str = "auto",
     router: Json | None = None,
+    gateway_tools: Sequence[str] | bool | None = None,
+    session_id: str | None = None,
     **options: Any,
 ) -> Call[Reply]:
     """Ask a model: one by its ID, or `auto`, `auto:coding`, `auto:cheap`.
 
     `messages` is a question, or a list as OpenAI has it. `router` tells what you know of the
-    task, such as `{"task": "coding", "complexity": 0.8, "context": "work"}`. `options` are other
-    fields of OpenAI's, such as `tools`.
+    task, such as `{"task": "coding", "complexity": 0.8, "context": "work"}`.
+
+    `gateway_tools` are those of the gateway's that the model may use, by name or by patterns
+    such as `search*`, or True for all; one that destroys or spends must be named. A conversation
+    that the gateway keeps goes on under its `session_id`. `options` are other fields of
+    OpenAI's, such as `tools`, which the caller runs itself.
     """
-    body = chat_body(messages, model=model, router=router, **options)
+    body = chat_body(
+        messages,
+        model=model,
+        router=router,
+        gateway_tools=gateway_tools,
+        session_id=session_id,
+        **options,
+    )
     return Call(
         lambda answer: answers.chat_reply(answer.json(), answer.headers),
         "/v1/chat/completions",
@@ -112,6 +135,21 @@ def fetch(document_id: str) -> Call[Document]:
     return Call(lambda answer: answers.document(answer.json()), path)
 
 
+def tools() -> Call[tuple[Tool, ...]]:
+    """All that this key may call, and its models may use."""
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+    return Call(lambda answer: answers.tools(_mcp_result(answer)), "/mcp", "POST", body)
+
+
+def version() -> Call[str]:
+    """Which version of the gateway answers.
+
+    Raises:
+        BadAnswer: what answers is no gateway.
+    """
+    return Call(_version, "/health")
+
+
 def tool(name: str, /, **arguments: Any) -> Call[Json]:
     """Call any tool of the gateway's by its name."""
     return Call(_tool_answer, "/mcp", "POST", _tool_body(name, arguments))
@@ -147,8 +185,11 @@ def chat_body(
     messages: str | Sequence[Json], *, model: str, router: Json | None, **options: Any
 ) -> Json:
     said = [{"role": "user", "content": messages}] if isinstance(messages, str) else list(messages)
-    told = {} if router is None else {"gateway": router}
-    return {"model": model, "messages": said, **told, **options}
+    given = {**options, "gateway": router}
+    for own in ("gateway", "gateway_tools", "session_id"):
+        if given.get(own) is None:
+            given.pop(own, None)
+    return {"model": model, "messages": said, **given}
 
 
 def _conversation_path(identity: str) -> str:
@@ -164,10 +205,23 @@ def _tool_answer(answer: httpx.Response) -> Json:
     """Raises:
     GatewayError: the tool failed; its message says why.
     """
-    body = answer.json()
-    result = body.get("result") or {"isError": True, "content": [body["error"]]}
+    result = _mcp_result(answer)
     if result["isError"]:
-        said = result["content"][0]
-        raise GatewayError(said.get("text") or said.get("message"))
+        raise GatewayError(result["content"][0].get("text"))
     content: Json = result["structuredContent"]
     return content
+
+
+def _mcp_result(answer: httpx.Response) -> Json:
+    body = answer.json()
+    if "error" in body:
+        raise GatewayError(body["error"]["message"])
+    result: Json = body["result"]
+    return result
+
+
+def _version(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["version"])
+    except (ValueError, LookupError, TypeError):
+        raise BadAnswer("what answers there is no gateway") from None

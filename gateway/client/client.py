@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -12,6 +13,7 @@ from gateway.client.answers import Json
 from gateway.client.calls import Call
 from gateway.client.problems import checked, translated
 from gateway.client.stream import AsyncStream, Stream
+from gateway.loopback import is_this_machine
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -47,7 +49,7 @@ class Client:
     def __init__(
         self, url: str = LOCAL_URL, *, key: str | None = None, timeout_seconds: float = SECONDS
     ) -> None:
-        self._http = httpx.Client(base_url=url, headers=_headers(key), timeout=timeout_seconds)
+        self._http = httpx.Client(**_settings(url, key, timeout_seconds))
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +68,9 @@ class Client:
     limits = _sent(calls.limits)
     search = _sent(calls.search)
     fetch = _sent(calls.fetch)
+    tools = _sent(calls.tools)
     tool = _sent(calls.tool)
+    version = _sent(calls.version)
     conversation = _sent(calls.conversation)
     remember = _sent(calls.remember)
     forget = _sent(calls.forget)
@@ -78,10 +82,19 @@ class Client:
         *,
         model: str = "auto",
         router: Json | None = None,
+        gateway_tools: Sequence[str] | bool | None = None,
+        session_id: str | None = None,
         **options: Any,
     ) -> Iterator[Stream]:
         """As `chat`, but the answer comes piece by piece; whoever leaves the block ends it."""
-        body = _streaming(messages, model=model, router=router, **options)
+        body = _streaming(
+            messages,
+            model=model,
+            router=router,
+            gateway_tools=gateway_tools,
+            session_id=session_id,
+            **options,
+        )
         with ExitStack() as stack:
             with translated():
                 answer = stack.enter_context(self._http.stream("POST", _CHAT, json=body))
@@ -101,7 +114,7 @@ class AsyncClient:
     def __init__(
         self, url: str = LOCAL_URL, *, key: str | None = None, timeout_seconds: float = SECONDS
     ) -> None:
-        self._http = httpx.AsyncClient(base_url=url, headers=_headers(key), timeout=timeout_seconds)
+        self._http = httpx.AsyncClient(**_settings(url, key, timeout_seconds))
 
     async def __aenter__(self) -> Self:
         return self
@@ -120,7 +133,9 @@ class AsyncClient:
     limits = _awaited(calls.limits)
     search = _awaited(calls.search)
     fetch = _awaited(calls.fetch)
+    tools = _awaited(calls.tools)
     tool = _awaited(calls.tool)
+    version = _awaited(calls.version)
     conversation = _awaited(calls.conversation)
     remember = _awaited(calls.remember)
     forget = _awaited(calls.forget)
@@ -132,10 +147,19 @@ class AsyncClient:
         *,
         model: str = "auto",
         router: Json | None = None,
+        gateway_tools: Sequence[str] | bool | None = None,
+        session_id: str | None = None,
         **options: Any,
     ) -> AsyncIterator[AsyncStream]:
         """As `chat`, but the answer comes piece by piece; whoever leaves the block ends it."""
-        body = _streaming(messages, model=model, router=router, **options)
+        body = _streaming(
+            messages,
+            model=model,
+            router=router,
+            gateway_tools=gateway_tools,
+            session_id=session_id,
+            **options,
+        )
         async with AsyncExitStack() as stack:
             with translated():
                 stream = self._http.stream("POST", _CHAT, json=body)
@@ -152,10 +176,16 @@ class AsyncClient:
         return call.read(checked(answer))
 
 
-def _headers(key: str | None) -> dict[str, str]:
-    return {"authorization": f"Bearer {key}"} if key else {}
+def _settings(url: str, key: str | None, timeout_seconds: float) -> dict[str, Any]:
+    return {
+        "base_url": url,
+        "headers": {"authorization": f"Bearer {key}"} if key else {},
+        "timeout": timeout_seconds,
+        # A proxy that the environment names does not reach this machine itself.
+        "trust_env": not is_this_machine(urlsplit(url).hostname or ""),
+    }
 
 
 def _streaming(messages: str | Sequence[Json], **options: Any) -> Json:
-    with_usage = {"stream": True, "stream_options": {"include_usage": True}}
-    return {**calls.chat_body(messages, **options), **with_usage}
+    told = {"include_usage": True, "include_tool_events": True}
+    return {**calls.chat_body(messages, **options), "stream": True, "stream_options": told}

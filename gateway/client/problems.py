@@ -80,7 +80,10 @@ def error_of(body: Mapping[str, Any], status: int, headers: Mapping[str, str]) -
     if issubclass(kind, RateLimited | Unavailable):
         return kind(message, retry_after_seconds=seconds)
     if issubclass(kind, NotFound):
-        return NotFound(message, suggestions=fields.get("suggestions", ()))
+        suggestions = fields.get("suggestions", ())
+        # Some doors say them in words as well.
+        message = message.removesuffix(f" Did you mean: {', '.join(suggestions)}?")
+        return NotFound(message, suggestions=suggestions)
     return kind(message)
 
 

@@ -7,10 +7,12 @@ from typing import Any
 import httpx
 
 from gateway.client.answers import Json, Reply, chat_reply
+from gateway.client.events import BY_NAME, Event
 from gateway.client.problems import error_of, translated
 from gateway.errors import BadAnswer
 
 _DATA = "data:"
+_NAME = "event:"
 _DONE = "[DONE]"
 
 
@@ -23,14 +25,20 @@ class Gathering:
         self._pieces: list[str] = []
         self._calls: dict[int, dict[str, Any]] = {}
         self._finish_reason: str | None = None
+        # Of the event whose lines are being read; standard chunks have none.
+        self._name = ""
         self.is_done = False
 
-    def read(self, line: str) -> str:
-        """The text that a line adds, if any.
+    def read(self, line: str) -> Event:
+        """What a line adds: text, which may be empty, or what happens to a tool.
 
         Raises:
             GatewayError: the line says that the answer failed.
         """
+        if line.startswith(_NAME):
+            self._name = line.removeprefix(_NAME).strip()
+        elif not line:
+            self._name = ""
         if not line.startswith(_DATA):
             return ""
         data = line.removeprefix(_DATA).strip()
@@ -38,6 +46,11 @@ class Gathering:
             self.is_done = True
             return ""
         event = json.loads(data)
+        if self._name:
+            return BY_NAME[self._name](event) if self._name in BY_NAME else ""
+        return self._chunk(event)
+
+    def _chunk(self, event: Json) -> str:
         if "error" in event:
             raise error_of(event, 502, {})
         self._last = {**self._last, **event}
@@ -77,7 +90,10 @@ class Gathering:
 
 
 class Stream:
-    """Iterate over its pieces of text, once; after that `reply` is the whole answer."""
+    """Iterate over its pieces of text, or over its `events`, once; then `reply` is the whole.
+
+    The text of an answer in which tools ran is what the model said before, between and after.
+    """
 
     def __init__(self, answer: httpx.Response) -> None:
         self._answer = answer
@@ -91,15 +107,19 @@ class Stream:
         return self._gathering.reply
 
     def __iter__(self) -> Iterator[str]:
+        return (event for event in self.events() if isinstance(event, str))
+
+    def events(self) -> Iterator[Event]:
+        """Pieces of text, and between them each call of a tool as it begins and ends."""
         lines = self._answer.iter_lines()
         while (line := _next(lines)) is not None:
-            if text := self._gathering.read(line):
-                yield text
+            if event := self._gathering.read(line):
+                yield event
         _ = self.reply
 
 
 class AsyncStream:
-    """Iterate over its pieces of text, once; after that `reply` is the whole answer."""
+    """As `Stream`, with `async for`."""
 
     def __init__(self, answer: httpx.Response) -> None:
         self._answer = answer
@@ -113,10 +133,16 @@ class AsyncStream:
         return self._gathering.reply
 
     async def __aiter__(self) -> AsyncIterator[str]:
+        async for event in self.events():
+            if isinstance(event, str):
+                yield event
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Pieces of text, and between them each call of a tool as it begins and ends."""
         lines = self._answer.aiter_lines()
         while (line := await _anext(lines)) is not None:
-            if text := self._gathering.read(line):
-                yield text
+            if event := self._gathering.read(line):
+                yield event
         _ = self.reply
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+from gateway.config.grpc_services import GrpcServiceConfig
 from gateway.config.market import MarketConfig
 from gateway.config.providers import VARIABLES, ProviderConfig, check_provider
 from gateway.config.services import ServiceConfig, TlsConfig
 from gateway.errors import ConfigurationError
 from gateway.loopback import is_this_machine
 from gateway.market.settings import HOST, is_web_url, shown_url
+from gateway.tools.tool import OWN
 from gateway.usage.limit import Limit
 
 # All of them raise a ConfigurationError that names the key, without the file.
@@ -36,6 +38,18 @@ def check_services(services: Sequence[ServiceConfig], market_service: str | None
                 f"services[{number}].tls.{missing}: is missing: "
                 "certificate_file and key_file only go together"
             )
+
+
+def check_origins(
+    services: Sequence[ServiceConfig | GrpcServiceConfig], remote: Sequence[str]
+) -> None:
+    """A tool is known by whose it is: no two may have one name, nor the gateway's own."""
+    names = [OWN, *(service.name for service in services), *remote]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ConfigurationError(
+            f"services, grpc_services and the servers of tools_file: {twice!r} is the name of two, "
+            "or the gateway's own; rename one"
+        )
 
 
 def check_market(market: MarketConfig) -> None:

@@ -39,15 +39,15 @@ def from_environment(env: Mapping[str, str]) -> dict[str, Any]:
     """
     named = {key: _text(env, variable) for key, variable in _PLAIN.items()}
     words = {key: _text(env, variable) for key, variable in _WORDS.items()}
-    models = env.get("GATEWAY_MODELS")
+    files = {"models_file": env.get("GATEWAY_MODELS"), "tools_file": env.get("GATEWAY_TOOLS")}
     values = {
         **named,
         **{
             key: word and EnvironmentText(word.lower(), word.variable)
             for key, word in words.items()
         },
-        # Its own folder is this one, wherever the settings file lies.
-        "models_file": str(Path(models).absolute()) if models else None,
+        # Their own folder is this one, wherever the settings file lies.
+        **{key: str(Path(name).absolute()) if name else None for key, name in files.items()},
         "market": _set({key: _text(env, variable) for key, variable in _MARKET.items()}),
         "callers": callers_of_variable(env.get("GATEWAY_API_KEYS") or ""),
         "limits": _limits(env),

@@ -134,3 +134,11 @@ def _services(config: Config) -> Iterator[str]:
         yield f"service {service.name} at {service.address}"
     if not config.services:
         yield f"bundled market provider, exchange: {config.market.exchange}"
+    for grpc in config.grpc_services:
+        yield f"gRPC service {grpc.name} at {grpc.address}, for {_who_reads(grpc.is_public)}"
+    for server in config.remote_servers:
+        yield f"MCP server {server.name} at {server.way.address}"
+
+
+def _who_reads(is_public: bool) -> str:
+    return "everybody" if is_public else "those with a key; its documents for owners"

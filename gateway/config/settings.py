@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PrivateAttr
 
 from gateway.caller import Caller
 from gateway.config.callers import CallerConfig, caller_without_key, callers_by_hash
@@ -14,6 +14,7 @@ from gateway.config.checks import (
     check_addresses,
     check_database,
     check_market,
+    check_origins,
     check_providers,
     check_retention,
     check_services,
@@ -27,6 +28,7 @@ from gateway.config.environment import (
     named_file,
 )
 from gateway.config.files import merged, read
+from gateway.config.grpc_services import GrpcServiceConfig
 from gateway.config.limits import LimitConfig, lets_pay, limits_of_file, with_distinct_names
 from gateway.config.market import MarketConfig
 from gateway.config.models_file import ModelsFile
@@ -44,6 +46,7 @@ from gateway.config.strict import (
     validated,
 )
 from gateway.config.tool_loop import LoopConfig
+from gateway.config.tools_file import RemoteServer, ToolsFile, read_tools
 from gateway.documents.registry import SearchSettings
 from gateway.errors import ConfigurationError
 from gateway.llm.catalog.override import ModelOverride
@@ -88,6 +91,8 @@ class Config(Strict):
     search: SearchConfig = SearchConfig()
     services: Listed[ServiceConfig] = ()
     market_service: str | None = None
+    grpc_services: Listed[GrpcServiceConfig] = ()
+    tools_file: str | None = None
     market: MarketConfig = MarketConfig()
     providers: Listed[ProviderConfig] = ()
     llm_provider: Text | None = None
@@ -107,6 +112,19 @@ class Config(Strict):
         default_factory=lambda: default_data_dir({})
     )
     retention_days: Count | None = None
+
+    _tools: ToolsFile = PrivateAttr(default_factory=ToolsFile)
+    _remote_servers: Sequence[RemoteServer] = PrivateAttr(())
+
+    @property
+    def remote_servers(self) -> Sequence[RemoteServer]:
+        """Other MCP servers, as `tools_file` names them."""
+        return self._remote_servers
+
+    @property
+    def remote_tool_names(self) -> Sequence[str]:
+        """The names that the settings give to tools of theirs."""
+        return self._tools.tool_names
 
     @property
     def loop_settings(self) -> LoopSettings:
@@ -215,6 +233,7 @@ def load(
     config = validated(Config, values, where=where)
     config = _with_models_file(config, env, folder=file.parent if file else Path())
     config = _with_providers(config, env, where=where)
+    _read_tools(config, env, folder=file.parent if file else Path())
     try:
         _check(config)
     except ConfigurationError as error:
@@ -232,6 +251,14 @@ def _with_models_file(config: Config, env: Mapping[str, str], *, folder: Path) -
     return config.model_copy(update={"models": models})
 
 
+def _read_tools(config: Config, env: Mapping[str, str], *, folder: Path) -> None:
+    if config.tools_file is None:
+        return
+    file = folder / config.tools_file
+    config._tools = read_tools(file, env)
+    config._remote_servers = config._tools.servers(env, folder=file.parent)
+
+
 def _with_providers(config: Config, env: Mapping[str, str], *, where: str) -> Config:
     """What `providers` states, then `api` of the models, then the environment."""
     found = validated(_FoundProviders, {"providers": environment_providers(env)}, where=where)
@@ -245,6 +272,9 @@ def _check(config: Config) -> None:
     """
     check_addresses(config.host, url=config.url, public_url=config.public_url)
     check_services(config.services, config.market_service)
+    check_origins(
+        [*config.services, *config.grpc_services], [one.name for one in config.remote_servers]
+    )
     check_market(config.market)
     check_providers(config.providers, config.llm_provider)
     check_database(config.database_url)

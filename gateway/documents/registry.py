@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, unquote
@@ -24,12 +24,14 @@ logger = logging.getLogger(__name__)
 SNIPPET_CHARACTERS = 200
 # Many ask the same: reading and ranking a question is half the cost of a search.
 MAX_REMEMBERED = 1_024
+MAX_NAMED_KINDS = 60
 MAX_REMEMBERED_CHARACTERS = 200
 # What lies between two slashes of a path, and would not survive.
 _TIDIED = frozenset({"", ".", ".."})
 
 # None from a source that failed, or was too slow.
 Offer = Sequence[Entry] | None
+Sources = Mapping[str, DocumentSource]
 _Remembered = tuple[tuple[object, ...], tuple[Query, list[Entry]]]
 
 
@@ -68,8 +70,11 @@ class SearchAnswer:
 class Registry:
     """All documents there are, each source owning one kind.
 
+    `later` gives sources that come and go, the same object until it gives others. One of a kind
+    that is taken is left out: no kind ever becomes somebody else's.
+
     Raises:
-        ValueError: two sources own the same kind.
+        ValueError: two of the first sources own the same kind.
     """
 
     def __init__(
@@ -80,10 +85,15 @@ class Registry:
         public_url: str,
         lexicons: Sequence[Lexicon] = (),
         settings: SearchSettings | None = None,
+        later: Callable[[], Sequence[DocumentSource]] = tuple,
     ) -> None:
-        self._sources = {source.pattern.kind: source for source in sources}
-        if len(self._sources) != len(sources):
+        self._first = {source.pattern.kind: source for source in sources}
+        if len(self._first) != len(sources):
             raise ValueError("two document sources own the same kind")
+        self._later = later
+        self._added: Sequence[DocumentSource] = ()
+        self._all: Sources = self._first
+        self._refused: set[str] = set()
         self._freshness = freshness
         self._documents_url = f"{public_url.rstrip('/')}/data/"
         self.lexicons = lexicons
@@ -92,7 +102,12 @@ class Registry:
 
     @property
     def sources(self) -> Sequence[DocumentSource]:
-        return tuple(self._sources.values())
+        return tuple(self._sources().values())
+
+    @property
+    def added(self) -> Sequence[DocumentSource]:
+        """Those of `sources` that came later."""
+        return tuple(one for kind, one in self._sources().items() if kind not in self._first)
 
     def url(self, document_id: DocumentId) -> str:
         """Where the document opens in a browser; it is the citation."""
@@ -100,8 +115,9 @@ class Registry:
 
     async def search(self, text: str) -> SearchAnswer:
         """What answers a question in plain words; nothing found is an empty answer."""
-        query, ranked = await self._understood(text)
-        live = await self._live_documents(ranked)
+        sources = self._sources()
+        query, ranked = await self._understood(text, sources)
+        live = await self._live_documents(ranked, sources)
         notes = [", ".join(query.notes(entry.id.values)) for entry in ranked]
         results = tuple(
             self._result(entry, live.get(entry.id), note=note)
@@ -126,13 +142,31 @@ class Registry:
         if name.startswith(self._documents_url):
             name = unquote(name.removeprefix(self._documents_url)).removesuffix(".json")
         kind, colon, rest = name.partition(":")
-        source = self._sources.get(kind.lower())
+        source = self._sources().get(kind.lower())
         if source is None:
             raise self._no_such_kind(shown(name))
         return source, source.pattern.parse(kind.lower() + colon + rest)
 
+    def _sources(self) -> Sources:
+        """All there are now: whoever waits in between goes on with those it began with."""
+        added = self._later()
+        if added is not self._added:
+            self._all = self._with(added)
+            self._added = added
+        return self._all
+
+    def _with(self, added: Sequence[DocumentSource]) -> Sources:
+        sources = dict(self._first)
+        for source in added:
+            kind = source.pattern.kind
+            if sources.setdefault(kind, source) is not source and kind not in self._refused:
+                self._refused.add(kind)
+                logger.warning("left out a source of kind=%s: an earlier one owns it", kind)
+        return sources
+
     def _no_such_kind(self, name: str) -> GatewayError:
-        templates = [source.pattern.template for source in self._sources.values()]
+        sources = self._sources()
+        templates = [source.pattern.template for source in sources.values()][:MAX_NAMED_KINDS]
         if ":" not in name or "://" in name:
             example = templates[0] if templates else "kind:value"
             return InvalidRequest(
@@ -140,39 +174,42 @@ class Registry:
                 f"{self._documents_url}; search first, and fetch an ID from its results"
             )
         kind = name.partition(":")[0]
-        near = process.extract(kind, list(self._sources), limit=3, score_cutoff=60)
+        near = process.extract(kind, list(sources), limit=3, score_cutoff=60)
         return NotFound(
             f"no kind of document is named {kind!r}; there are: {', '.join(templates)}",
-            suggestions=[self._sources[match[0]].pattern.template for match in near],
+            suggestions=[sources[match[0]].pattern.template for match in near],
         )
 
-    async def _understood(self, text: str) -> tuple[Query, list[Entry]]:
+    async def _understood(self, text: str, sources: Sources) -> tuple[Query, list[Entry]]:
         """The question as it is read, and what answers it: remembered while no source changed."""
-        revisions = tuple(source.revision for source in self._sources.values())
+        revisions = (sources, *(source.revision for source in sources.values()))
         remembered = self._remembered.get(text)
         if remembered and remembered[0] == revisions:
             return remembered[1]
         query = Query.read(text, self.lexicons)
-        offers = await self._offers(query)
+        offers, is_settled = await self._offers(query, sources)
         offered = [entry for offer in offers for entry in offer or ()]
         understood = query, rank(offered, query, limit=self._settings.limit)
-        # What a source could not offer this time, it may offer the next.
-        is_whole = None not in revisions and None not in offers
+        # What a source could not offer this time, or looked up elsewhere, is another the next.
+        is_whole = is_settled and None not in revisions and None not in offers
         if is_whole and len(text) <= MAX_REMEMBERED_CHARACTERS:
             self._remembered[text] = (revisions, understood)
         return understood
 
-    async def _offers(self, query: Query) -> list[Offer]:
-        """What all sources offer: from memory at once, the others side by side."""
+    async def _offers(self, query: Query, sources: Sources) -> tuple[list[Offer], bool]:
+        """What all sources offer, and whether all offered it from memory, at once.
+
+        The others are waited for side by side.
+        """
         offers: list[Offer] = []
         later = []
-        for source in self._sources.values():
+        for source in sources.values():
             offer = self._ask(source, query)
             if isinstance(offer, Awaitable):
                 later.append(self._wait(source, offer))
             else:
                 offers.append(offer)
-        return [*offers, *await asyncio.gather(*later)]
+        return [*offers, *await asyncio.gather(*later)], not later
 
     def _ask(self, source: DocumentSource, query: Query) -> Offer | Awaitable[Sequence[Entry]]:
         """One broken source costs its own entries, never the whole search."""
@@ -190,12 +227,14 @@ class Registry:
             logger.exception("source %s offered nothing", source.pattern.kind)
             return None
 
-    async def _live_documents(self, ranked: Iterable[Entry]) -> dict[DocumentId, Document]:
+    async def _live_documents(
+        self, ranked: Iterable[Entry], sources: Sources
+    ) -> dict[DocumentId, Document]:
         """Those in memory and young, and the first live ones where they arrive in time."""
         documents, reads = {}, {}
         wanted = self._settings.live_titles
         for entry in ranked:
-            source = self._sources[entry.id.kind]
+            source = sources[entry.id.kind]
             wanted -= entry.is_live
             if document := self._freshness.fresh(source, entry.id):
                 documents[entry.id] = document

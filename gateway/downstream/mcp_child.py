@@ -11,19 +11,22 @@ import logging
 import os
 import shutil
 import signal
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 from gateway.downstream.mcp_link import Inbox, Outgoing
 from gateway.downstream.mcp_messages import MAX_MESSAGE_BYTES, NotSent, Unreachable
 from gateway.downstream.translation import plain
 
 logger = logging.getLogger(__name__)
+
+Process = subprocess.Popen[bytes]
 
 # How long a child may take to end by itself, then after SIGTERM, then after SIGKILL.
 EOF_SECONDS = 1.0
@@ -75,11 +78,21 @@ class Child:
         program, environment = self._command.command[0], dict(self._command.environment)
         if os.sep not in program and not shutil.which(program, path=environment.get("PATH")):
             raise NotSent(f"its command {plain(program, limit=60)} is not installed")
-        pipes = _Pipes(self._name, inbox)
+        self._pipes = _Pipes(self._name, inbox, self._started(environment))
+        await self._pipes.connect()
+
+    def _started(self, environment: Mapping[str, str]) -> Process:
+        """Not by the event loop: uvloop forks, and gRPC's threads do not survive a fork.
+
+        Python's own way is vfork, which runs none of the handlers that gRPC has for it.
+        """
         try:
-            await asyncio.get_running_loop().subprocess_exec(
-                lambda: pipes,
-                *_launched(self._command.command),
+            return subprocess.Popen(
+                _launched(self._command.command),
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 env=environment,
                 cwd=self._command.folder,
                 start_new_session=True,
@@ -87,7 +100,6 @@ class Child:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise NotSent(f"its command cannot be run: {reason}") from error
-        self._pipes = pipes
 
     async def send(self, message: Outgoing) -> None:
         if self._pipes is None:
@@ -105,46 +117,48 @@ class Child:
             await pipes.close()
 
 
-class _Pipes(asyncio.SubprocessProtocol):
-    """The process and its three pipes, as the event loop tells of them."""
+class _Pipes:
+    """The process and its three pipes."""
 
-    def __init__(self, name: str, inbox: Inbox) -> None:
+    def __init__(self, name: str, inbox: Inbox, process: Process) -> None:
         self._name = name
         self._inbox = inbox
+        self._process = process
         self._lines = Lines()
         self._log = _ErrorLog(name)
         self._may_write = asyncio.Event()
         self._may_write.set()
         self._exited = asyncio.Event()
-        self._transport: asyncio.SubprocessTransport | None = None
+        self._stdin: asyncio.WriteTransport | None = None
+        self._open: list[asyncio.BaseTransport] = []
         self.has_ended = False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.SubprocessTransport, transport)
+    async def connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        threading.Thread(
+            target=self._wait, args=(loop,), name=f"wait for mcp {self._name}", daemon=True
+        ).start()
+        heard, logged = _Reader(self._heard, self._end_soon), _Reader(self._log.take)
+        self._open.append((await loop.connect_read_pipe(lambda: heard, self._process.stdout))[0])
+        self._open.append((await loop.connect_read_pipe(lambda: logged, self._process.stderr))[0])
+        writer = _Writer(self._may_write)
+        self._stdin, _ = await loop.connect_write_pipe(lambda: writer, self._process.stdin)
+        self._open.append(self._stdin)
 
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
-        if fd != 1:
-            self._log.take(data)
-            return
+    def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._process.wait()
+        # A loop that is closed has nobody who would want to know.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._process_exited)
+
+    def _heard(self, data: bytes) -> None:
         self._inbox.heard(len(data))
         for line, is_whole in self._lines.split(data):
             (self._inbox.take if is_whole else self._inbox.take_beginning)(line)
 
-    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
-        if fd == 1:
-            self._end_soon()
-        elif fd == 0:
-            self._may_write.set()
-
-    def process_exited(self) -> None:
+    def _process_exited(self) -> None:
         self._exited.set()
         self._end_soon()
-
-    def pause_writing(self) -> None:
-        self._may_write.clear()
-
-    def resume_writing(self) -> None:
-        self._may_write.set()
 
     async def write(self, raw: bytes) -> None:
         """
@@ -152,34 +166,31 @@ class _Pipes(asyncio.SubprocessProtocol):
             Unreachable: the process has closed its stdin.
         """
         await self._may_write.wait()
-        stdin = self._pipe(0)
-        if self.has_ended or stdin is None or stdin.is_closing():
+        if self.has_ended or self._stdin is None or self._stdin.is_closing():
             raise Unreachable("its process does not listen any more")
         # One write, so that a caller that goes away leaves no half of a line.
-        stdin.write(raw + b"\n")
+        self._stdin.write(raw + b"\n")
 
     async def close(self) -> None:
         """Ends the process and all that it started, whatever interrupts the waiting."""
         self.has_ended = True
         try:
-            if stdin := self._pipe(0):
-                stdin.close()
+            if self._stdin:
+                self._stdin.close()
             if not await self._exits_within(EOF_SECONDS):
                 self._signal(signal.SIGTERM)
                 await self._exits_within(TERM_SECONDS)
         finally:
             self._signal(signal.SIGKILL)
             await self._exits_within(KILL_SECONDS)
-            if self._transport:
-                with suppress(ProcessLookupError, PermissionError):
-                    self._transport.close()
+            for pipe in self._open:
+                pipe.close()
 
     def _signal(self, number: signal.Signals) -> None:
         """To the whole group: a wrapper such as npx has children of its own."""
-        if self._transport and (process := self._transport.get_pid()):
-            # No other process gets this number while any of the group lives.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process, number)
+        # No other process gets this number while any of the group lives.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
 
     async def _exits_within(self, seconds: float) -> bool:
         try:
@@ -196,21 +207,44 @@ class _Pipes(asyncio.SubprocessProtocol):
             asyncio.get_running_loop().call_later(LAST_WORDS_SECONDS, self._end)
 
     def _end(self) -> None:
-        self._log.end(is_crash=bool(self._status))
+        self._log.end(is_crash=bool(self._process.returncode))
         self._may_write.set()
         self._inbox.end(self.end_reason)
 
     @property
     def end_reason(self) -> str:
-        return _described(self._status)
+        return _described(self._process.returncode)
 
-    @property
-    def _status(self) -> int | None:
-        return self._transport.get_returncode() if self._transport else None
 
-    def _pipe(self, fd: int) -> asyncio.WriteTransport | None:
-        pipe = self._transport.get_pipe_transport(fd) if self._transport else None
-        return cast(asyncio.WriteTransport | None, pipe)
+class _Reader(asyncio.Protocol):
+    def __init__(
+        self, take: Callable[[bytes], None], end: Callable[[], None] | None = None
+    ) -> None:
+        self._take = take
+        self._end = end
+
+    def data_received(self, data: bytes) -> None:
+        self._take(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._end is not None:
+            self._end()
+
+
+class _Writer(asyncio.BaseProtocol):
+    """Lets others write while the pipe takes what they write."""
+
+    def __init__(self, may_write: asyncio.Event) -> None:
+        self._may_write = may_write
+
+    def pause_writing(self) -> None:
+        self._may_write.clear()
+
+    def resume_writing(self) -> None:
+        self._may_write.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._may_write.set()
 
 
 class Lines:

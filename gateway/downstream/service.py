@@ -1,10 +1,9 @@
 """One gRPC service: its channel, and all that may go wrong on the way to it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,6 +13,8 @@ from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health_pb2
 
 from gateway.downstream.backoff import Backoff
+from gateway.downstream.channel import MAX_ANSWER_BYTES, open_channel
+from gateway.downstream.channel import Tls as Tls
 from gateway.downstream.translation import (
     RETRY_AFTER_SECONDS,
     Failure,
@@ -22,37 +23,12 @@ from gateway.downstream.translation import (
     unavailable_sentence,
     unreadable,
 )
-from gateway.errors import ConfigurationError, GatewayError, RateLimited, Unavailable
+from gateway.errors import BadAnswer, GatewayError, RateLimited, Unavailable
 
 _ATTEMPTS = 3
 _BACKOFF = Backoff(first_seconds=0.05, most_seconds=1)
+_Metadata = tuple[tuple[str, str], ...]
 _HEALTH = "/grpc.health.v1.Health/"
-_OPTIONS: list[tuple[str, Any]] = [
-    ("grpc.max_receive_message_length", 32 * 1024 * 1024),
-    ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.min_reconnect_backoff_ms", 2000),
-    ("grpc.max_reconnect_backoff_ms", 2000),
-    # A server closes the connection of a client that pings more often, or without calls.
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.keepalive_permit_without_calls", 0),
-    # A proxy that is set for the web does not lead to a service next door.
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.service_config_disable_resolution", 1),
-    # Otherwise channels share their connections, and one waits for the other's backoff.
-    ("grpc.use_local_subchannel_pool", 1),
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """Files in PEM. Without `ca_file` the system's authorities count; a certificate and its
-    key make it mutual; `server_name` is what the service's certificate says if not its host."""
-
-    ca_file: Path | None = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-    server_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +58,8 @@ class Service:
         max_concurrent: int,
         queue_seconds: float,
         backoff: Backoff = _BACKOFF,
+        metadata: Mapping[str, str] | None = None,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
         self.name = name
         self.address = address
@@ -91,12 +69,16 @@ class Service:
         self._max_concurrent = max_concurrent
         self._queue_seconds = queue_seconds
         self._backoff = backoff
+        self._metadata = tuple((metadata or {}).items())
+        self._max_answer_bytes = max_answer_bytes
         # Thousands of calls at once on one channel fail with CANCELLED.
         self._slots = asyncio.Semaphore(max_concurrent)
         self._channel: grpc.aio.Channel | None = None
 
     async def __aenter__(self) -> Self:
-        self._channel = _channel(self.address, self._tls)
+        self._channel = open_channel(
+            self.address, self._tls, max_answer_bytes=self._max_answer_bytes
+        )
         return self
 
     async def __aexit__(
@@ -121,7 +103,7 @@ class Service:
         """
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + self._seconds(is_read)
-        metadata = (("x-correlation-id", correlation_id),)
+        metadata = _correlated(correlation_id)
         failures = 0
         while True:
             try:
@@ -133,11 +115,84 @@ class Service:
             except grpc.aio.AioRpcError as error:
                 failures += 1
                 failure = self._failure(error, is_read=is_read)
-                pause = self._pause_seconds(failure, failures) if is_read else None
-                if pause is None or loop.time() + pause >= ends_at:
-                    raise failure.translated() from error
+                pause = self._pause_before_retry(failure, failures, ends_at=ends_at)
             # The turn is given back before the wait: another call may use it.
             await asyncio.sleep(pause)
+
+    async def stream(
+        self,
+        method: Method,
+        request: Message,
+        *,
+        is_read: bool,
+        correlation_id: str,
+        seconds: float,
+    ) -> AsyncGenerator[Any, None]:
+        """The answers of a method that sends many, each a message of `method.answer`.
+
+        Whoever stops reading closes the iterator, which cancels the call. A read is tried again
+        as long as nothing has come. `seconds` holds for all of it.
+
+        Raises:
+            GatewayError: as `call` does.
+        """
+        ends_at = asyncio.get_running_loop().time() + seconds
+        failures = 0
+        has_begun = False
+        while True:
+            try:
+                async with (
+                    self._turn(),
+                    aclosing(
+                        self._receive(
+                            method,
+                            request,
+                            ends_at,
+                            is_read=is_read,
+                            metadata=_correlated(correlation_id),
+                        )
+                    ) as answers,
+                ):
+                    async for answer in answers:
+                        has_begun = True
+                        yield answer
+                    return
+            except grpc.aio.AioRpcError as error:
+                failures += 1
+                failure = self._failure(error, is_read=is_read, deadline_seconds=seconds)
+                if has_begun:
+                    raise failure.translated() from error
+                pause = self._pause_before_retry(failure, failures, ends_at=ends_at)
+            await asyncio.sleep(pause)
+
+    @asynccontextmanager
+    async def conversation(
+        self, path: str, *, seconds: float
+    ) -> AsyncIterator[Callable[[bytes], Awaitable[bytes]]]:
+        """A call in which each message that is sent has one answer; for bytes, and past the queue.
+
+        Raises:
+            GatewayError: as `translation` says, also out of the block.
+        """
+        converse: grpc.aio.StreamStreamMultiCallable[bytes, bytes]
+        converse = self._opened().stream_stream(path)
+        call = converse(timeout=seconds, metadata=self._metadata)
+
+        async def ask(question: bytes) -> bytes:
+            with suppress(asyncio.InvalidStateError):  # it is over, and reading says why
+                await call.write(question)
+            answer = await call.read()
+            if isinstance(answer, bytes):
+                return answer
+            raise BadAnswer(f"{self.name} ended a conversation before it had answered")
+
+        try:
+            with self._translated_closing():
+                yield ask
+        except grpc.aio.AioRpcError as error:
+            raise self._failure(error, deadline_seconds=seconds).translated() from error
+        finally:
+            call.cancel()
 
     async def probe(self, method: Method, request: Message) -> Any:
         """One attempt that passes the queue: calls that hang must not make the service look dead.
@@ -185,7 +240,7 @@ class Service:
             # The empty request asks about the server as a whole.
             watch: grpc.aio.UnaryStreamMultiCallable[bytes, bytes]
             watch = channel.unary_stream(_HEALTH + "Watch")
-            async for _ in watch(b""):
+            async for _ in watch(b"", metadata=self._metadata):
                 ring()
         except grpc.aio.AioRpcError:
             pass  # most services have no Watch; then only the connection tells
@@ -218,23 +273,71 @@ class Service:
         seconds: float,
         *,
         is_read: bool = True,
-        metadata: tuple[tuple[str, str], ...] = (),
+        metadata: _Metadata = (),
     ) -> Any:
         send: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
         send = self._opened().unary_unary(method.path)
+        with self._translated_closing(is_sent_write=not is_read):
+            raw = await send(
+                request.SerializeToString(),
+                timeout=seconds,
+                metadata=(*self._metadata, *metadata),
+            )
+        return self._decoded(method, raw, is_read=is_read)
+
+    async def _receive(
+        self,
+        method: Method,
+        request: Message,
+        ends_at: float,
+        *,
+        is_read: bool,
+        metadata: _Metadata,
+    ) -> AsyncGenerator[Any, None]:
+        seconds = max(ends_at - asyncio.get_running_loop().time(), 0)
+        receive: grpc.aio.UnaryStreamMultiCallable[bytes, bytes]
+        receive = self._opened().unary_stream(method.path)
+        call = receive(
+            request.SerializeToString(), timeout=seconds, metadata=(*self._metadata, *metadata)
+        )
         try:
-            raw = await send(request.SerializeToString(), timeout=seconds, metadata=metadata)
+            while True:
+                with self._translated_closing(is_sent_write=not is_read):
+                    raw = await call.read()
+                if not isinstance(raw, bytes):
+                    return  # the library's mark for the end
+                yield self._decoded(method, raw, is_read=is_read)
+        finally:
+            call.cancel()
+
+    @contextmanager
+    def _translated_closing(self, *, is_sent_write: bool = False) -> Iterator[None]:
+        try:
+            yield
         except asyncio.CancelledError:
             # Closing the channel cancels its calls, but nobody cancelled the tasks in them.
             if _is_cancelled():
                 raise
-            raise self._closed(is_sent_write=not is_read) from None
+            raise self._closed(is_sent_write=is_sent_write) from None
+
+    def _decoded(self, method: Method, raw: bytes, *, is_read: bool) -> Any:
         try:
             # Decoded here, because the library would log the error and answer None.
             return method.answer.FromString(raw)
         except DecodeError as error:
             why = f"sent an answer that is not {method.path}'s"
             raise unreadable(self.name, why, is_read=is_read) from error
+
+    def _pause_before_retry(self, failure: Failure, failures: int, *, ends_at: float) -> float:
+        """How long to wait before the next attempt.
+
+        Raises:
+            GatewayError: there is none.
+        """
+        pause = self._pause_seconds(failure, failures) if failure.is_read else None
+        if pause is None or asyncio.get_running_loop().time() + pause >= ends_at:
+            raise failure.translated() from failure.error
+        return pause
 
     def _pause_seconds(self, failure: Failure, failures: int) -> float | None:
         """How long to wait before the next attempt; None if there should be none."""
@@ -250,7 +353,13 @@ class Service:
     def _seconds(self, is_read: bool) -> float:
         return self._deadline_seconds if is_read else self._write_deadline_seconds
 
-    def _failure(self, error: grpc.aio.AioRpcError, *, is_read: bool = True) -> Failure:
+    def _failure(
+        self,
+        error: grpc.aio.AioRpcError,
+        *,
+        is_read: bool = True,
+        deadline_seconds: float | None = None,
+    ) -> Failure:
         state = self._channel.get_state() if self._channel else None
         return Failure(
             self.name,
@@ -258,7 +367,7 @@ class Service:
             error,
             is_connected=state is grpc.ChannelConnectivity.READY,
             is_read=is_read,
-            deadline_seconds=self._seconds(is_read),
+            deadline_seconds=deadline_seconds or self._seconds(is_read),
         )
 
     def _opened(self) -> grpc.aio.Channel:
@@ -281,28 +390,5 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _channel(address: str, tls: Tls | None) -> grpc.aio.Channel:
-    if tls is None:
-        return grpc.aio.insecure_channel(address, _OPTIONS)
-    if (tls.certificate_file is None) != (tls.key_file is None):
-        # The library would end the whole process over it.
-        raise ConfigurationError(f"{address}: a certificate and its key only go together")
-    credentials = grpc.ssl_channel_credentials(
-        root_certificates=_pem(tls.ca_file),
-        private_key=_pem(tls.key_file),
-        certificate_chain=_pem(tls.certificate_file),
-    )
-    name = [("grpc.ssl_target_name_override", tls.server_name)] if tls.server_name else []
-    return grpc.aio.secure_channel(address, credentials, [*_OPTIONS, *name])
-
-
-def _pem(file: Path | None) -> bytes | None:
-    if file is None:
-        return None
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from error
-    if b"-----BEGIN " not in content:
-        raise ConfigurationError(f"{file}: is not PEM; it should have a line -----BEGIN ...-----")
-    return content
+def _correlated(correlation_id: str) -> _Metadata:
+    return (("x-correlation-id", correlation_id),)

@@ -8,12 +8,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import caller
 from gateway.caller import Caller
+from gateway.endpoints.anthropic_problems import anthropic_refusal
 from gateway.endpoints.openai_problems import openai_refusal
 from gateway.endpoints.problems import problem
 from gateway.errors import GatewayError, Unauthenticated
 from gateway.keys import holder
 
 OPENAI_PATH = "/v1"
+MESSAGES_PATH = "/v1/messages"
 # OpenAI's SDKs send the first, Anthropic's the second and Azure's the third.
 _BEARER = "bearer "
 _KEY_HEADERS = ("x-api-key", "api-key")
@@ -118,7 +120,13 @@ def is_openai_path(path: str) -> bool:
     return path == OPENAI_PATH or path.startswith(f"{OPENAI_PATH}/")
 
 
+def is_messages_path(path: str) -> bool:
+    return path == MESSAGES_PATH or path.startswith(f"{MESSAGES_PATH}/")
+
+
 def _refusal(path: str, error: GatewayError) -> Response:
+    if is_messages_path(path):
+        return anthropic_refusal(error)
     if is_openai_path(path):
         return openai_refusal(error)
     status, body, headers = problem(error)

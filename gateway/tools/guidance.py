@@ -1,7 +1,7 @@
 """What a model is told about the gateway before it calls a tool."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gateway.documents.source import DocumentSource
 
@@ -23,24 +23,61 @@ _TOOLS = """\
 The tools named binance_... return raw figures; prefer search and fetch when an answer needs a \
 citation."""
 MOST_CLAUSE_CHARACTERS = 60
+MOST_DESCRIPTION_CHARACTERS = 120
+# Of documents that services add there may be any number, and a description has an end.
+MOST_ADDED_IN_INSTRUCTIONS = 240
+MOST_ADDED_CHARACTERS = 500
 _CLAUSE_END = re.compile(r"[.;:](?=\s|$)| \(")
 
 
-def instructions(sources: Sequence[DocumentSource]) -> str:
-    """The server's instructions: how to ask, then every kind of document there is."""
-    first = _FIRST.format(topics="; ".join(("coin markets", *topics(sources))))
-    kinds = "; ".join(f"{one.pattern.kind}: {_clause(one.description)}" for one in sources)
+def instructions(sources: Sequence[DocumentSource], *, added: Sequence[DocumentSource] = ()) -> str:
+    """The server's instructions: how to ask, then every kind of document there is.
+
+    `added` are those of `sources` that services added, of which not all may be named.
+    """
+    own = _without(sources, added)
+    first = _FIRST.format(topics="; ".join(("coin markets", *topics(own))))
+    named = _bounded(map(_named, added), MOST_ADDED_IN_INSTRUCTIONS)
+    kinds = "; ".join([*map(_named, own), *named])
     return f"{first}\n\nKinds of documents: {kinds}.\n\n{_TOOLS}"
 
 
-def topics(sources: Sequence[DocumentSource]) -> Sequence[str]:
+def topics(
+    sources: Sequence[DocumentSource], *, added: Sequence[DocumentSource] = ()
+) -> Sequence[str]:
     """What there are documents about, beside markets."""
-    kinds = {source.pattern.kind for source in sources}
-    return [words for kind, words in _TOPICS.items() if kind in kinds]
+    kinds = {source.pattern.kind for source in _without(sources, added)}
+    own = [words for kind, words in _TOPICS.items() if kind in kinds]
+    return [*own, *_bounded(map(_named, added), MOST_ADDED_CHARACTERS)]
 
 
-def id_shapes(sources: Sequence[DocumentSource]) -> str:
-    return ", ".join(source.pattern.template for source in sources)
+def id_shapes(sources: Sequence[DocumentSource], *, added: Sequence[DocumentSource] = ()) -> str:
+    own = [source.pattern.template for source in _without(sources, added)]
+    shapes = (source.pattern.template for source in added)
+    return ", ".join([*own, *_bounded(shapes, MOST_ADDED_CHARACTERS)])
+
+
+def _without(
+    sources: Sequence[DocumentSource], added: Sequence[DocumentSource]
+) -> list[DocumentSource]:
+    left_out = set(map(id, added))
+    return [source for source in sources if id(source) not in left_out]
+
+
+def _bounded(phrases: Iterable[str], most_characters: int) -> list[str]:
+    """As many as fit, and how many more there are."""
+    named, left_out = [], 0
+    for phrase in phrases:
+        most_characters -= len(phrase)
+        if most_characters >= 0:
+            named.append(phrase)
+        else:
+            left_out += 1
+    return [*named, f"and {left_out} more"] if left_out else named
+
+
+def _named(source: DocumentSource) -> str:
+    return f"{source.pattern.kind}: {_clause(source.description)}"
 
 
 def _clause(description: str) -> str:
@@ -48,4 +85,4 @@ def _clause(description: str) -> str:
     clause = _CLAUSE_END.split(description, maxsplit=1)[0]
     while len(clause) > MOST_CLAUSE_CHARACTERS and "," in clause:
         clause = clause.rpartition(",")[0]
-    return clause
+    return clause[:MOST_DESCRIPTION_CHARACTERS]

@@ -6,6 +6,7 @@ from typing import Any
 from gateway.clock import Clock, now, rfc3339
 from gateway.documents.document import Document
 from gateway.documents.registry import SNIPPET_CHARACTERS, Registry
+from gateway.documents.source import DocumentSource
 from gateway.tools.guidance import MARKET, id_shapes, topics
 from gateway.tools.tool import Answer, Arguments, Tool
 
@@ -28,9 +29,15 @@ class ReadingTools:
         self._registry = registry
         self._has_snippets = has_snippets
         self._clock = clock
-        self._tools = (self._search_tool(), self._fetch_tool())
+        self._described: Sequence[DocumentSource] = ()
+        self._tools: Sequence[Tool] = ()
 
     async def tools(self) -> Sequence[Tool]:
+        """The same until documents of other kinds come or go, which their descriptions name."""
+        sources = self._registry.sources
+        if not self._tools or sources != self._described:
+            self._described = sources
+            self._tools = (self._search_tool(), self._fetch_tool())
         return self._tools
 
     async def search(self, arguments: Arguments) -> Answer:
@@ -47,7 +54,9 @@ class ReadingTools:
         return Answer(fetched(document, url, clock=self._clock))
 
     def _search_tool(self) -> Tool:
-        known = "; ".join((f"{MARKET}, several coins at once", *topics(self._registry.sources)))
+        registry = self._registry
+        about = topics(registry.sources, added=registry.added)
+        known = "; ".join((f"{MARKET}, several coins at once", *about))
         return Tool(
             name="search",
             title="Search live documents",
@@ -66,13 +75,14 @@ class ReadingTools:
         )
 
     def _fetch_tool(self) -> Tool:
+        shapes = id_shapes(self._registry.sources, added=self._registry.added)
         return Tool(
             name="fetch",
             title="Fetch a live document",
             description=(
                 "Use this when you have an id (or url) from search and need the whole document: "
                 "a short summary, tables with units, when it was true, and its source. IDs may "
-                f"also be written by hand; they are like {id_shapes(self._registry.sources)}."
+                f"also be written by hand; they are like {shapes}."
             ),
             input_schema=_one_string(
                 "id",

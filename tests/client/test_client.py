@@ -1,15 +1,20 @@
 """The client against a running gateway, as docs/client.md says to use it."""
 
+import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from gateway.client.client import AsyncClient, Client
+from gateway.client.events import CallBegun, CallEnded, Event
 from gateway.errors import (
     BadAnswer,
     GatewayError,
@@ -19,7 +24,9 @@ from gateway.errors import (
     Unauthenticated,
     Unavailable,
 )
+from gateway.version import VERSION
 from tests.stand_ins.gateway_process import GatewayProcess, free_port, running_gateway
+from tests.stand_ins.http_server import serve
 
 PAGE = (Path(__file__).parents[2] / "docs" / "client.md").read_text("utf-8")
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -67,7 +74,7 @@ def test_every_example_of_its_page_runs(gateway: GatewayProcess, number: int) ->
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    expected = ("This is a demo", "This is a demo", "did you mean demo/demo-free")
+    expected = ("This is a demo", "This is a demo", "did you mean demo/demo-free", "search took")
     assert expected[number] in run.stdout
 
 
@@ -177,6 +184,69 @@ def test_any_tool_can_be_called(client: Client) -> None:
         client.tool("select_optimal_model", task_type="coding", complexity="huge")
 
 
+def test_a_stream_tells_which_tools_the_gateway_calls(client: Client) -> None:
+    options: dict[str, Any] = {"model": "demo/demo-paid", "gateway_tools": ["search"]}
+    with client.stream("Please search.", **options) as stream:
+        begun, ended, *pieces = list(stream.events())
+    _check_call(begun, ended, pieces)
+    assert "".join(map(str, pieces)) == stream.reply.text
+    first, second = stream.reply.rounds
+    [called] = first.called
+    assert (called.name, called.error, second.called) == ("search", None, ())
+    assert (first.model, first.tier) == ("demo/demo-paid", "paid")
+    costs = (first.cost_usd, second.cost_usd)
+    assert stream.reply.cost_usd == pytest.approx(sum(one or 0 for one in costs))
+    assert stream.reply.tokens.input == first.tokens.input + second.tokens.input
+    with client.stream("Please search.", **options) as stream:
+        assert "".join(stream) == "".join(map(str, pieces))
+    whole = client.chat("Please search.", **options)
+    assert whole.text == stream.reply.text
+    assert [one.called[0].name for one in whole.rounds[:1]] == ["search"]
+    assert whole.tool_calls == ()
+
+
+def test_a_session_remembers_what_was_said(client: Client) -> None:
+    first = client.chat("My name is Ada.", model="demo/demo-free", session_id="plans")
+    with client.stream("Who am I?", model="demo/demo-free", session_id="plans") as stream:
+        list(stream)
+    said = [one.content for one in client.conversation("plans")]
+    assert said == ["My name is Ada.", first.text, "Who am I?", stream.reply.text]
+    assert client.forget("plans") == 4
+
+
+def test_all_tools_are_listed_with_what_they_may_do(client: Client) -> None:
+    tools = {tool.name: tool for tool in client.tools()}
+    assert {"search", "fetch"} < set(tools)
+    assert tools["search"].is_read_only
+    assert not tools["search"].is_destructive
+    assert "query" in tools["search"].input_schema["properties"]
+
+
+def test_a_gateway_says_which_version_it_is(client: Client) -> None:
+    assert client.version() == VERSION
+
+
+async def test_what_is_no_gateway_is_told_apart() -> None:
+    async def something_else(scope: Scope, receive: Receive, send: Send) -> None:
+        await JSONResponse(["not", "a", "gateway"])(scope, receive, send)
+
+    async with serve(something_else) as url, AsyncClient(url) as client:
+        with pytest.raises(BadAnswer, match="what answers there is no gateway"):
+            await client.version()
+
+
+def _check_call(begun: Event, ended: Event, pieces: Sequence[Event]) -> None:
+    assert isinstance(begun, CallBegun)
+    assert isinstance(ended, CallEnded)
+    assert (begun.round, begun.name, ended.name) == (1, "search", "search")
+    assert json.loads(begun.arguments).keys() == {"query"}
+    assert begun.id == ended.id
+    assert ended.error is None
+    assert ended.milliseconds is not None
+    assert "results" in ended.content
+    assert all(isinstance(piece, str) for piece in pieces)
+
+
 def test_wrong_requests_are_raised_as_what_they_are(client: Client) -> None:
     with pytest.raises(NotFound) as unknown:
         client.chat("Hello!", model="demo/demo-fre")
@@ -193,6 +263,10 @@ async def test_the_async_client_does_the_same(gateway: GatewayProcess) -> None:
         async with client.stream("Hello!", model=reply.model) as stream:
             pieces = [piece async for piece in stream]
         assert "".join(pieces) == stream.reply.text
+        asking = client.stream("Please search.", model=reply.model, gateway_tools=["search"])
+        async with asking as stream:
+            begun, ended, *said = [event async for event in stream.events()]
+        _check_call(begun, ended, said)
         assert len(await client.models()) == 3
         assert (await client.usage()).total.calls >= 2
         assert (await client.search("bitcoin price"))[0].id == "ticker:BTCUSDT"

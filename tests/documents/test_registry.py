@@ -156,3 +156,56 @@ async def test_what_a_source_failed_to_offer_is_not_remembered() -> None:
         await registry.search("milk")
         await registry.search("milk")
     assert notes.asked == 2
+
+
+async def test_sources_come_and_go_while_the_registry_is_open() -> None:
+    later: tuple[DocumentSource, ...] = ()
+    async with Freshness() as freshness:
+        registry = Registry([Notes("milk")], freshness, public_url=PUBLIC_URL, later=lambda: later)
+        with pytest.raises(NotFound, match="no kind of document is named 'memo'"):
+            await registry.fetch("memo:bread")
+        later = (Notes("bread", kind="memo"),)
+        assert [r.id for r in (await registry.search("milk bread")).results] == [
+            "memo:bread",
+            "note:milk",
+        ]
+        assert (await registry.fetch("memo:bread")).id.text == "memo:bread"
+        assert (registry.added, len(registry.sources)) == (later, 2)
+        later = ()
+        assert [r.id for r in (await registry.search("milk bread")).results] == ["note:milk"]
+        assert registry.added == ()
+
+
+async def test_a_source_that_comes_later_never_takes_a_kind_that_is_owned(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    later = (Notes("poison"), Notes("bread", kind="memo"), Notes("poison", kind="memo"))
+    async with Freshness() as freshness:
+        registry = Registry([Notes("milk")], freshness, public_url=PUBLIC_URL, later=lambda: later)
+        with caplog.at_level(logging.WARNING):
+            assert [r.id for r in (await registry.search("poison bread")).results] == ["memo:bread"]
+            await registry.search("poison milk")
+    assert caplog.text.count("left out a source of kind=note") == 1
+    assert caplog.text.count("left out a source of kind=memo") == 1
+
+
+async def test_a_source_that_vanishes_while_a_search_waits_is_still_read_from() -> None:
+    slow = SlowNotes("milk")
+    later: tuple[DocumentSource, ...] = (slow,)
+    async with Freshness() as freshness, asyncio.timeout(5):
+        registry = Registry([], freshness, public_url=PUBLIC_URL, later=lambda: later)
+        search = asyncio.create_task(registry.search("milk"))
+        await asyncio.sleep(0)
+        later = ()
+        slow.may_offer.set()
+        assert [r.title for r in (await search).results] == ["The note milk, read 1 times"]
+
+
+async def test_what_was_looked_up_elsewhere_is_looked_up_again() -> None:
+    slow, notes = SlowNotes("milk"), Notes("bread")
+    slow.revision = notes.revision = "first"
+    slow.may_offer.set()
+    async with registry_of(slow, notes) as registry:
+        await registry.search("milk")
+        await registry.search("milk")
+    assert notes.asked == 2

@@ -1,11 +1,14 @@
 """What models are told fits into what clients show them, whatever documents there are."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+import pytest
 
 from gateway.documents.document_id import IdPattern
 from gateway.sources.market.kind import market_kinds
 from gateway.sources.router import KINDS as ROUTER_KINDS
-from gateway.tools.guidance import instructions, topics
+from gateway.tools.guidance import id_shapes, instructions, topics
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +34,24 @@ def test_only_what_there_are_documents_about_is_offered() -> None:
     assert topics(MARKET) == []  # type: ignore[arg-type]  # nothing is read here
     assert "what was spent" not in instructions(MARKET)  # type: ignore[arg-type]  # as above
     assert "what was spent" in topics(ROUTER)  # type: ignore[arg-type]  # as above
+
+
+ADDED = [
+    Kind(IdPattern(f"kind_{number}:{{name}}"), "What a service says, at length. " * 9)
+    for number in range(500)
+]
+
+
+@pytest.mark.parametrize("write", [instructions, id_shapes, topics])
+def test_what_services_add_is_named_but_never_without_end(write: Callable[..., object]) -> None:
+    said, before = str(write([*MARKET, *ROUTER, *ADDED], added=ADDED)), str(write(MARKET + ROUTER))
+    assert "kind_0:" in said
+    assert "kind_499" not in said
+    assert "more" in said
+    assert len(said) < len(before) + 700
+
+
+def test_what_clients_show_first_stays_short_whatever_services_add() -> None:
+    written = instructions([*MARKET, *ROUTER, *ADDED], added=ADDED)
+    assert len(written.split("\n\n")[0]) <= 512
+    assert len(written) <= 2_300

@@ -5,6 +5,7 @@ from gateway.documents.document import Document
 from gateway.documents.document_id import IdPattern
 from gateway.documents.freshness import Freshness
 from gateway.documents.registry import Registry
+from gateway.documents.source import DocumentSource
 from gateway.tools.reading import MAX_TEXT_CHARACTERS, ReadingTools, fetched
 from gateway.tools.toolbox import Toolbox
 from tests.stand_ins.notes import WRITTEN, Notes
@@ -66,3 +67,22 @@ async def test_snippets_can_be_left_out() -> None:
             assert search.output_schema is not None
             item = search.output_schema["properties"]["results"]["items"]
             assert item["required"] == fields
+
+
+async def test_the_descriptions_name_documents_that_came_later() -> None:
+    later: tuple[DocumentSource, ...] = ()
+    async with Freshness() as freshness:
+        registry = Registry(
+            [Notes("milk")],
+            freshness,
+            public_url="https://gateway.example.com",
+            later=lambda: later,
+        )
+        reading = ReadingTools(registry)
+        search, fetch = before = await reading.tools()
+        assert "memo" not in search.description + fetch.description
+        assert await reading.tools() is before
+        later = (Notes("bread", kind="memo"),)
+        search, fetch = await reading.tools()
+        assert "memo: A note that somebody wrote" in search.description
+        assert "memo:{name}" in fetch.description

@@ -16,6 +16,8 @@ Block = dict[str, Any]
 FORMAT = "anthropic-claude-v1"
 # Where an answer that our messages cannot tell in order is kept as it came.
 VERBATIM = "anthropic_content"
+# Fields of a request that only Anthropic is sent.
+FIELDS = "anthropic_fields"
 
 _UNUSUAL_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 # Ours, to tell blocks apart; Anthropic would refuse them.

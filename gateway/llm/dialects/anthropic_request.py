@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from gateway.errors import InvalidRequest
-from gateway.llm.dialects.anthropic_blocks import system_blocks, turns
+from gateway.llm.dialects.anthropic_blocks import FIELDS, system_blocks, turns
 from gateway.llm.dialects.openai_request import asked_effort
 from gateway.llm.messages import ChatRequest, Json, ToolDefinition
 from gateway.llm.model import Model
@@ -17,7 +18,10 @@ _EFFORT = {"minimal": "low"}
 _THINKING_TOKENS = {"low": 1024, "medium": 8192, "high": 24_576, "xhigh": 32_768, "max": 49_152}
 _VERSION = re.compile(r"claude-[a-z]+-(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
 _ALSO_SENT = frozenset(
-    "thinking top_k cache_control container context_management mcp_servers inference_geo".split()
+    (
+        "thinking top_k cache_control container context_management mcp_servers inference_geo "
+        "service_tier"
+    ).split()
 )
 _JSON_ONLY = "Answer with one JSON object and with nothing else."
 
@@ -25,6 +29,7 @@ _JSON_ONLY = "Answer with one JSON object and with nothing else."
 def request_to_json(request: ChatRequest, model: Model) -> dict[str, Any]:
     if request.choices != 1:
         raise InvalidRequest(f"Anthropic gives one answer, not n={request.choices}")
+    request = replace(request, extra={**request.extra, **request.extra.get(FIELDS, {})})
     max_tokens = request.max_output_tokens or model.max_output_tokens or DEFAULT_MAX_TOKENS
     tools = _tools(request)
     thinking = _thinking(request, model, max_tokens=max_tokens)
@@ -142,7 +147,10 @@ def _output_config(request: ChatRequest, model: Model) -> dict[str, Any]:
     wanted, effort = request.answer_format, asked_effort(request)
     if wanted is not None and wanted.kind == "json_schema":
         config["format"] = {"type": "json_schema", "schema": _closed(wanted.schema or {})}
-    has_effort = model.has_reasoning is not False and _thinks_adaptively(model)
+    # A budget says it already, and more exactly.
+    has_budget = "budget_tokens" in (request.extra.get("thinking") or {})
+    is_adaptive = model.has_reasoning is not False and _thinks_adaptively(model)
+    has_effort = is_adaptive and not has_budget
     if effort not in (None, "none") and has_effort:
         config["effort"] = _EFFORT.get(effort or "", effort)
     return {"output_config": config} if config else {}

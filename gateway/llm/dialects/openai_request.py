@@ -1,7 +1,7 @@
 """A request as OpenAI's chat completions JSON, with what each kind of provider wants otherwise."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from gateway.llm.dialects.openai_message import (
     tool_choice_to_json,
     tool_to_json,
 )
-from gateway.llm.messages import ChatRequest, Message, Text, ToolCall, ToolChoice
+from gateway.llm.messages import ChatRequest, Message, Part, Text, ToolCall, ToolChoice
 from gateway.llm.model import Model
 
 Kind = Literal["nanogpt", "openrouter", "openai", "azure", "lmstudio", "vertex", "generic"]
@@ -21,6 +21,7 @@ Kind = Literal["nanogpt", "openrouter", "openai", "azure", "lmstudio", "vertex",
 _STRICT: frozenset[Kind] = frozenset({"openai", "azure"})
 _READ_DETAILS: frozenset[Kind] = frozenset({"nanogpt", "openrouter"})
 _KNOWN_TO_STRICT = frozenset({"refusal", "audio", "function_call"})
+_ONLY_ANTHROPIC = frozenset({anthropic_blocks.FIELDS})
 _OF_ONE_DIALECT = (anthropic_blocks.VERBATIM, responses_items.VERBATIM, responses_items.PHASE)
 _VERSION = re.compile(r"gpt-(\d+)(?:\.(\d+))?(?![\d])")
 # Where calls of another model, which have no signature, are sent to Gemini 3; see
@@ -36,7 +37,7 @@ def request_to_json(request: ChatRequest, model: Model, kind: Kind) -> dict[str,
         **_rest(request, kind),
         **_effort(request, model, kind),
         "model": model.name,
-        "messages": [_message(message, model, kind) for message in request.messages],
+        "messages": [_message(one, model, kind) for one in _with_tools_in_text(request.messages)],
         "stream": True,
     }
 
@@ -49,7 +50,7 @@ def asked_effort(request: ChatRequest) -> str | None:
 
 
 def _extra(request: ChatRequest, kind: Kind) -> dict[str, Any]:
-    extra = dict(request.extra)
+    extra = {name: value for name, value in request.extra.items() if name not in _ONLY_ANTHROPIC}
     if kind in _STRICT or kind == "vertex":
         extra.pop("reasoning", None)
     if kind != "openrouter":  # which always sends the usage, and calls this deprecated
@@ -102,6 +103,8 @@ def _rest(request: ChatRequest, kind: Kind) -> dict[str, Any]:
 
 
 def _effort(request: ChatRequest, model: Model, kind: Kind) -> dict[str, Any]:
+    if model.has_reasoning is False and kind in _STRICT:  # which answer 400 to one
+        return {}
     effort = request.reasoning_effort
     if kind in _STRICT or kind == "vertex":
         effort = asked_effort(request)
@@ -119,6 +122,24 @@ def refuses_tools_with_reasoning(model: Model, kind: Kind) -> bool:
     if kind not in _STRICT or model.has_reasoning is False or found is None:
         return False
     return (int(found[1]), int(found[2] or 0)) >= (5, 4)
+
+
+def _with_tools_in_text(messages: Sequence[Message]) -> Iterator[Message]:
+    """What else than text a tool gave is said by the user, behind all results of its round."""
+    shown: list[Part] = []
+    for message in messages:
+        if shown and message.role != "tool":
+            yield Message("user", tuple(shown))
+            shown.clear()
+        others = [part for part in message.parts if not isinstance(part, Text)]
+        if message.role != "tool" or not others:
+            yield message
+            continue
+        shown += others
+        texts = tuple(part for part in message.parts if isinstance(part, Text))
+        yield replace(message, parts=texts or (Text("See the next message."),))
+    if shown:
+        yield Message("user", tuple(shown))
 
 
 def _message(message: Message, model: Model, kind: Kind) -> dict[str, Any]:
