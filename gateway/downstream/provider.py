@@ -1,10 +1,9 @@
 """A service that speaks `provider.v1`: its tools, and how it is doing."""
 
-import asyncio
 import logging
 import re
-import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,17 +15,10 @@ from gateway.downstream.backoff import Backoff
 from gateway.downstream.capabilities import MAX_NAME_CHARACTERS, Capabilities
 from gateway.downstream.payload import decode, encode
 from gateway.downstream.service import Method, Service, Tls
-from gateway.downstream.status import State, Status
-from gateway.downstream.translation import ServiceDown, plain, refuse_error, unreadable
-from gateway.errors import (
-    BadAnswer,
-    DeadlineExceeded,
-    GatewayError,
-    InvalidRequest,
-    NotFound,
-    OutcomeUnknown,
-    RateLimited,
-)
+from gateway.downstream.status import Status
+from gateway.downstream.translation import plain, refuse_error, unreadable
+from gateway.downstream.watch import Watch
+from gateway.errors import GatewayError, InvalidRequest, NotFound
 from gateway.protobuf import Protocol, provider_protocol
 
 logger = logging.getLogger(__name__)
@@ -79,23 +71,20 @@ class Provider:
             queue_seconds=queue_seconds,
         )
         self._methods: Mapping[str, Method] = {}
-        self._probe_seconds = probe_seconds
-        self._backoff = backoff
-        self._clock = clock
-        self._state = State.STARTING
-        self._since = clock()
-        self._error: str | None = None
-        self._looks_again_at = 0.0
-        self._bell = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._watch = Watch(
+            name,
+            address,
+            look=self._list,
+            listen=self._service.listen,
+            probe_seconds=probe_seconds,
+            backoff=backoff,
+            clock=clock,
+        )
 
     async def __aenter__(self) -> Self:
         self._methods = _methods(provider_protocol())
         await self._service.__aenter__()
-        self._tasks = [
-            asyncio.create_task(self._watch(), name=f"watch {self.name}"),
-            asyncio.create_task(self._listen(), name=f"listen to {self.name}"),
-        ]
+        await self._watch.__aenter__()
         return self
 
     async def __aexit__(
@@ -104,22 +93,13 @@ class Provider:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._watch.__aexit__(exc_type, exc, traceback)
         await self._service.__aexit__(exc_type, exc, traceback)
 
     @property
     def status(self) -> Status:
-        return Status(
-            name=self.name,
-            address=self.address,
-            state=self._state,
-            since=self._since,
-            version=self.capabilities.version if self.capabilities else None,
-            error=self._error,
-            retry_seconds=self._wait_seconds() if self._state is State.DOWN else None,
-        )
+        version = self.capabilities.version if self.capabilities else None
+        return replace(self._watch.status, version=version)
 
     async def invoke(
         self,
@@ -139,7 +119,7 @@ class Provider:
             OutcomeUnknown: instead of that, and when the end of a write was not heard.
             GatewayError: whatever else goes wrong, as `translation` says.
         """
-        self._admit()
+        self._watch.admit()
         correlation_id = correlation_id or request_id.current()
         request = self._request(
             "Invoke",
@@ -159,111 +139,26 @@ class Provider:
             raise
         return self._result(tool, answer.result.value, is_read=is_read)
 
-    def _admit(self) -> None:
-        """While the provider is down a call fails at once, but for one each time a wait is over."""
-        if self._state is not State.DOWN:
-            return
-        if (seconds := self._wait_seconds()) > 0:
-            reason = self._error or "it is down"
-            raise ServiceDown(self.name, reason, retry_after_seconds=seconds)
-        self._looks_again_at = time.monotonic() + self._backoff.most_seconds
-
     def _learn(self, error: GatewayError) -> None:
-        """Looks again at once when a call shows that what we believe is no longer so."""
-        if isinstance(error, ServiceDown):
-            self._went_down(error.reason, seconds=self._backoff.first_seconds)
-        is_unknown_tool = isinstance(error, NotFound) and re.search(r"\btool\b", str(error), re.I)
-        is_doubtful = isinstance(error, ServiceDown | DeadlineExceeded | OutcomeUnknown)
-        if is_unknown_tool or is_doubtful:
-            self._bell.set()
-
-    async def _watch(self) -> None:
-        failures = 0
-        while True:
-            self._bell.clear()
-            self._looks_again_at = time.monotonic()
-            error = await self._look()
-            failures = failures + 1 if error else 0
-            seconds = self._pause_seconds(error, failures)
-            if error:
-                self._doubt(error, failures, seconds=seconds)
-            await self._rest(seconds)
-
-    async def _look(self) -> GatewayError | None:
-        """What is wrong with the provider, or None."""
-        try:
-            await self._list()
-        except GatewayError as error:
-            return error
-        except Exception:
-            # Whatever a provider sends, the watch must go on.
-            logger.exception("downstream=%s could not be looked at", self.name)
-            return BadAnswer("its answer could not be read")
-        return None
-
-    def _pause_seconds(self, error: GatewayError | None, failures: int) -> float:
-        """How long to wait before the next look."""
-        if error is None:
-            return self._probe_seconds
-        seconds = self._backoff.pause_seconds(failures)
-        if isinstance(error, RateLimited):
-            return max(seconds, min(error.retry_after_seconds, self._probe_seconds))
-        return seconds
-
-    def _doubt(self, error: GatewayError, failures: int, *, seconds: float) -> None:
-        """Down only by proof, or by a second failure: one slow look is no outage."""
-        if isinstance(error, ServiceDown):
-            self._went_down(error.reason, seconds=seconds)
-        elif self._state is not State.UP or failures > 1:
-            self._went_down(str(error), seconds=seconds)
-        else:
-            logger.info("downstream=%s doubt=%r", self.name, plain(str(error)))
+        """An unknown tool is a reason to look, too: it may have been one a moment ago."""
+        if isinstance(error, NotFound) and re.search(r"\btool\b", str(error), re.I):
+            self._watch.ring()
+        self._watch.learn(error)
 
     async def _list(self) -> None:
         await self._service.check_health()
         listing = self._methods["ListCapabilities"]
         message = await self._service.probe(listing, self._request("ListCapabilities", {}))
-        self._came_up(Capabilities.read(message))
-
-    async def _rest(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._bell.wait()
-        except TimeoutError:
-            return
-
-    async def _listen(self) -> None:
-        while True:
-            try:
-                await self._service.listen(self._bell.set)
-            except Exception:
-                # Without this task changes are still found, at the next probe.
-                logger.exception("downstream=%s could not be listened to", self.name)
-            # A connection that breaks at once, again and again, must not make us spin.
-            await asyncio.sleep(self._backoff.first_seconds)
-
-    def _came_up(self, capabilities: Capabilities) -> None:
-        self._error = None
-        if self._state is not State.UP:
-            self._state, self._since = State.UP, self._clock()
-            count = len(capabilities.tools)
+        capabilities = Capabilities.read(message)
+        if capabilities != self.capabilities:
+            self.capabilities = capabilities
             logger.info(
-                "downstream=%s state=up version=%s tools=%d",
+                "downstream=%s version=%s tools=%d",
                 self.name,
                 capabilities.version,
-                count,
+                len(capabilities.tools),
             )
-        if capabilities == self.capabilities:
-            return
-        self.capabilities = capabilities
-        self._tell()
-
-    def _went_down(self, reason: str, *, seconds: float) -> None:
-        self._error = plain(reason)
-        self._looks_again_at = time.monotonic() + seconds
-        if self._state is not State.DOWN:
-            self._state, self._since = State.DOWN, self._clock()
-            logger.warning("downstream=%s state=down error=%r", self.name, self._error)
+            self._tell()
 
     def _tell(self) -> None:
         if self.on_change is None:
@@ -273,9 +168,6 @@ class Provider:
         except Exception:
             # Whoever listens must not be able to stop the watch.
             logger.exception("downstream=%s: its change was not taken up", self.name)
-
-    def _wait_seconds(self) -> float:
-        return max(0.0, self._looks_again_at - time.monotonic())
 
     def _request(self, rpc: str, fields: Mapping[str, Any]) -> Message:
         try:

@@ -42,7 +42,7 @@ class States(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         for state in ("up", "down"):
-            if f"state={state} " in record.getMessage():
+            if f"state={state} " in f"{record.getMessage()} ":
                 self._changes.put_nowait(state)
 
     async def next(self) -> str:
@@ -52,7 +52,7 @@ class States(logging.Handler):
 
 @pytest.fixture
 def states() -> Iterator[States]:
-    logger = logging.getLogger("gateway.downstream.provider")
+    logger = logging.getLogger("gateway.downstream")
     handler, level = States(), logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
