@@ -1,11 +1,12 @@
 """The database: one SQLite file, or a PostgreSQL that several processes share."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Self, TypeVar
 
-from sqlalchemy import URL, Connection, Engine
+from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -48,6 +49,7 @@ class Database:
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="database reader")
         self._writing = writing_engine(self._url)
         self._reading = reading_engine(self._url, connections=_READERS)
+        self._kept: Connection | None = None
         try:
             await asyncio.get_running_loop().run_in_executor(self._writer, self._open)
         except BaseException:
@@ -61,12 +63,12 @@ class Database:
     async def read(self, work: Callable[[Connection], T]) -> T:
         """All that the work reads is of one moment."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._run, self._reading, work)
+        return await loop.run_in_executor(self._readers, self._read, work)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """The work is one transaction, in turn with those of all other processes."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writer, self._run, self._writing, work)
+        return await loop.run_in_executor(self._writer, self._write, work)
 
     def _open(self) -> None:
         try:
@@ -85,15 +87,34 @@ class Database:
     def _close_all(self) -> None:
         self._readers.shutdown()
         self._writer.shutdown()
+        if self._kept is not None:
+            self._kept.close()
         self._reading.dispose()
         self._writing.dispose()
 
-    def _run(self, engine: Engine, work: Callable[[Connection], T]) -> T:
-        try:
-            with _begun(engine) as connection:
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with self._answering(), _begun(self._reading.connect) as connection:
+            return work(connection)
+
+    def _write(self, work: Callable[[Connection], T]) -> T:
+        with self._answering():
+            connection = self._kept = _begun(self._kept_or_new)
+            try:
                 result = work(connection)
                 connection.commit()
-                return result
+            except BaseException:
+                connection.close()
+                raise
+            return result
+
+    def _kept_or_new(self) -> Connection:
+        """To take it from the pool anew would take longer than all else of a small transaction."""
+        return self._kept if self._kept and not self._kept.closed else self._writing.connect()
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
         except (OperationalError, InterfaceError, PoolTimeout) as error:
             raise self._unavailable(error) from error
         except DBAPIError as error:
@@ -108,18 +129,18 @@ class Database:
         )
 
 
-def _begun(engine: Engine) -> Connection:
+def _begun(connect: Callable[[], Connection]) -> Connection:
     """A connection in a transaction; what a restarted server has closed is opened anew."""
     try:
-        return _begin(engine)
+        return _begin(connect)
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
-        return _begin(engine)
+        return _begin(connect)
 
 
-def _begin(engine: Engine) -> Connection:
-    connection = engine.connect()
+def _begin(connect: Callable[[], Connection]) -> Connection:
+    connection = connect()
     try:
         connection.begin()
     except BaseException:

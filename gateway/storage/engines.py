@@ -1,17 +1,19 @@
 """Engines for SQLite and PostgreSQL on which writers take turns, over all processes."""
 
 import os
+import sqlite3
 import stat
 import time
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.engine import Connection
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.errors import ConfigurationError
+from gateway.storage.statement import known
 
 # Any number does that nothing else locks in the same PostgreSQL database.
 _WRITERS_LOCK = 0x6761746577617921
@@ -105,6 +107,8 @@ def _engine(url: URL, *, connections: int) -> Engine:
         connect_args={} if is_sqlite else {"connect_timeout": 10},
         # With a snapshot older than the lock, a writer would decide by totals that are stale.
         isolation_level=None if is_sqlite else "READ COMMITTED",
+        # A Statement's values have names on both.
+        paramstyle="named" if is_sqlite else "pyformat",
     )
     event.listen(engine, "connect", _set_up_sqlite if is_sqlite else _set_up_postgresql)
     return engine
@@ -115,7 +119,8 @@ def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     for setting in _SQLITE_SETTINGS:
-        cursor.execute(setting)
+        # Of several that open a new file at once, SQLite lets one make the log and refuses others.
+        _execute_in_turn(cursor, setting)
     cursor.close()
 
 
@@ -152,13 +157,20 @@ def _ask_for_an_answer(connection: Connection) -> None:
 
 
 def _begin_alone_on_sqlite(connection: Connection) -> None:
+    try:
+        _execute_in_turn(connection.connection.cursor(), "BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        raise known(error, connection) from error
+
+
+def _execute_in_turn(cursor: DBAPICursor, text: str) -> None:
     deadline = time.monotonic() + _WAIT_SECONDS
     while True:
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            cursor.execute(text)
             return
-        except OperationalError as error:
-            if "locked" not in str(error.orig) or time.monotonic() > deadline:
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(_LOOK_AGAIN_SECONDS)
 

@@ -112,6 +112,7 @@ class ServiceTools:
             effect=effect,
             is_open_world=True,
             call=call,
+            origin=self._provider.name,
         )
 
     def _labelled(self, tool: ProviderTool, answer: Any) -> Mapping[str, Any]:

@@ -4,24 +4,24 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.clock import rfc3339
+from gateway.storage.statement import Statement
 from gateway.storage.tables import alerts, microseconds
 from gateway.usage.limit import Limit
 
-_GIVE = {
-    dialect: insert.on_conflict_do_update(
-        index_elements=["limit_id", "key", "percent"],
-        set_={"time": insert.excluded.time},
-        # An alert of an earlier window does not count any more.
-        where=alerts.c.time < bindparam("start"),
-    ).returning(alerts.c.percent)
-    for dialect, insert in (
-        ("sqlite", sqlite.insert(alerts)),
-        ("postgresql", postgresql.insert(alerts)),
+_GIVE = Statement(
+    lambda insert: (
+        (put := insert(alerts))
+        .on_conflict_do_update(
+            index_elements=["limit_id", "key", "percent"],
+            set_={"time": put.excluded.time},
+            # An alert of an earlier window does not count any more.
+            where=alerts.c.time < bindparam("start"),
+        )
+        .returning(alerts.c.percent)
     )
-}
+)
 
 
 GivenAlert = tuple[str, str, int, datetime]
@@ -68,4 +68,4 @@ def is_first(connection: Connection, alert: Alert) -> bool:
         "time": microseconds(alert.at),
         "start": microseconds(alert.limit.window.start(alert.at)),
     }
-    return connection.scalar(_GIVE[connection.dialect.name], values) is not None
+    return bool(_GIVE.rows(connection, [values]))

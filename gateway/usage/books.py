@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete
 
+from gateway.storage.statement import Statement
 from gateway.storage.tables import microseconds, reservations, usage
 from gateway.usage import observations, routes, tool_calls
 from gateway.usage.alerts import Alert, GivenAlert, is_first, reached
@@ -16,22 +17,28 @@ from gateway.usage.entries import Answer, Booked, Entry, Note, Observe, Release,
 from gateway.usage.limit import Limit, Shortage
 from gateway.usage.lines import LOST, line, lost
 from gateway.usage.observations import Observation
-from gateway.usage.reservation import Hold, Reservation
+from gateway.usage.reservation import READ, Hold, Reservation
 from gateway.usage.tally import Pair, Tally, Use
 
 logger = logging.getLogger(__name__)
 
-_IDS: BindParameter[str] = bindparam("ids", expanding=True)
-_TAKE = delete(reservations).where(reservations.c.id.in_(_IDS)).returning(*reservations.c)
-_TAKE_EXPIRED = (
-    delete(reservations)
-    .where(reservations.c.lease_until <= bindparam("now"))
-    .returning(*reservations.c)
+_HOLD = Statement(lambda insert: insert(reservations))
+_TAKE = Statement(
+    lambda _: delete(reservations).where(reservations.c.id == bindparam("id")).returning(*READ)
 )
-_WRITTEN_OFF = select(usage.c.reservation_id).where(
-    usage.c.reservation_id.in_(_IDS), usage.c.outcome == LOST
+_TAKE_EXPIRED = Statement(
+    lambda _: (
+        delete(reservations).where(reservations.c.lease_until <= bindparam("now")).returning(*READ)
+    )
 )
-_REMOVE = delete(usage).where(usage.c.reservation_id.in_(_IDS), usage.c.outcome == LOST)
+_ADD_LINE = Statement(lambda insert: insert(usage))
+_REMOVE_LOST = Statement(
+    lambda _: (
+        delete(usage)
+        .where(usage.c.reservation_id == bindparam("id"), usage.c.outcome == bindparam("lost"))
+        .returning(usage.c.reservation_id)
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +89,9 @@ class Page:
             for number, entry in enumerate(entries)
             if isinstance(entry, Reserve)
         }
-        self._tally.read((limit.id, key) for limits in bindings.values() for limit, key in limits)
         observing = [entry for entry in entries if isinstance(entry, Observe)]
-        self._tally.read((entry.limit.id, entry.key) for entry in observing)
+        bound = [(limit.id, key) for limits in bindings.values() for limit, key in limits]
+        self._tally.read([*bound, *((entry.limit.id, entry.key) for entry in observing)])
         self._end(entries)
         for entry in observing:
             self._observe(entry)
@@ -97,8 +104,8 @@ class Page:
 
     def write_off(self) -> Booked:
         """Charge the worst case of each call whose process has not vouched for it in time."""
-        rows = self._connection.execute(_TAKE_EXPIRED, {"now": microseconds(self._now)})
-        expired = [Reservation.read(row) for row in rows.mappings()]
+        rows = _TAKE_EXPIRED.rows(self._connection, [{"now": microseconds(self._now)}])
+        expired = [Reservation.read(row) for row in rows]
         self._read_holds(expired)
         for reservation in expired:
             self._free(reservation)
@@ -123,8 +130,8 @@ class Page:
         released = [entry.reservation_id for entry in entries if isinstance(entry, Release)]
         if not settling and not released:
             return
-        rows = self._connection.execute(_TAKE, {"ids": [*settling, *released]})
-        taken = [Reservation.read(row) for row in rows.mappings()]
+        rows = _TAKE.rows(self._connection, [{"id": ended} for ended in (*settling, *released)])
+        taken = [Reservation.read(row) for row in rows]
         self._read_holds(taken)
         for reservation in taken:
             self._free(reservation)
@@ -143,14 +150,12 @@ class Page:
 
     def _correct(self, settling: Mapping[str, Settle]) -> None:
         """A call that was written off ends after all: the truth takes the place of the worst."""
-        written_off = set(self._connection.scalars(_WRITTEN_OFF, {"ids": list(settling)}))
-        late = [settling[reservation_id] for reservation_id in sorted(written_off)]
+        asked = [{"id": reservation_id, "lost": LOST} for reservation_id in sorted(settling)]
+        late = [settling[row[0]] for row in _REMOVE_LOST.rows(self._connection, asked)]
         self._read_holds(entry.reservation for entry in late)
         for entry in late:
             self._charge(entry.reservation, entry.reservation.worst, sign=-1)
             self._settle(entry.reservation, entry.settlement)
-        if written_off:
-            self._connection.execute(_REMOVE, {"ids": list(written_off)})
 
     def _free(self, reservation: Reservation) -> None:
         for hold in reservation.holds:
@@ -210,9 +215,8 @@ class Page:
         if self._begun:
             lease_until = self._now + self._terms.lease
             rows = [begun.row(self._terms.owner, lease_until) for begun in self._begun]
-            self._connection.execute(insert(reservations), rows)
-        if self._lines:
-            self._connection.execute(insert(usage), self._lines)
+            _HOLD.run(self._connection, rows)
+        _ADD_LINE.run(self._connection, self._lines)
         routes.write(self._connection, list(self._routes.values()))
         observations.write(self._connection, self._observed)
         candidates = self._candidates()

@@ -15,7 +15,7 @@ from gateway.storage.tables import (
 )
 from gateway.usage.call import Call
 from gateway.usage.limit import Limit
-from gateway.usage.reservation import Hold, Reservation, holds_text
+from gateway.usage.reservation import READ, Hold, Reservation, holds_text
 from gateway.usage.tally import Tally, Use
 
 _HOUR = 3_600_000_000
@@ -70,7 +70,7 @@ def _count_lines(connection: Connection, limit: Limit, *, tally: Tally, start: d
 
 def _hold(connection: Connection, limits: Sequence[Limit], tally: Tally) -> None:
     """Calls that run hold their worst case of the new limits too."""
-    running = [Reservation.read(row) for row in connection.execute(select(reservations)).mappings()]
+    running = [Reservation.read(tuple(row)) for row in connection.execute(select(*READ))]
     ids = {limit.id for limit in limits}
     for reservation in running:
         kept = [hold for hold in reservation.holds if hold.limit_id not in ids]

@@ -6,21 +6,17 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.storage.statement import Statement
 from gateway.storage.tables import microseconds, moment, observations
 
 _COLUMNS = ("reported", "others", "time", "resets_at")
-_PUT = {
-    dialect: insert.on_conflict_do_update(
+_PUT = Statement(
+    lambda insert: (put := insert(observations)).on_conflict_do_update(
         index_elements=["limit_id", "key"],
-        set_={name: insert.excluded[name] for name in _COLUMNS},
+        set_={name: put.excluded[name] for name in _COLUMNS},
     )
-    for dialect, insert in (
-        ("sqlite", sqlite.insert(observations)),
-        ("postgresql", postgresql.insert(observations)),
-    )
-}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +34,7 @@ class Observation:
 
 def write(connection: Connection, written: Mapping[tuple[str, str], Observation]) -> None:
     rows = [{"limit_id": pair[0], "key": pair[1]} | _row(seen) for pair, seen in written.items()]
-    if rows:
-        connection.execute(_PUT[connection.dialect.name], rows)
+    _PUT.run(connection, rows)
 
 
 def read(connection: Connection) -> dict[tuple[str, str], Observation]:

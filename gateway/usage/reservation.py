@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import RowMapping
-
-from gateway.storage.tables import microseconds, moment
+from gateway.storage.statement import Row
+from gateway.storage.tables import microseconds, moment, reservations
 from gateway.usage.call import Amount, Call, Unit
+
+READ = tuple(reservations.c[name] for name in ("id", "call", "worst", "time", "holds"))
+"""The columns that a Reservation is read from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +51,14 @@ class Reservation:
         }
 
     @classmethod
-    def read(cls, row: RowMapping) -> Self:
+    def read(cls, row: Row) -> Self:
+        reservation_id, call, worst, time, holds = row
         return cls(
-            row["id"],
-            Call(**json.loads(row["call"])),
-            Amount(**json.loads(row["worst"])),
-            moment(row["time"]),
-            tuple(Hold(*hold) for hold in json.loads(row["holds"])),
+            reservation_id,
+            Call(**json.loads(call)),
+            Amount(**json.loads(worst)),
+            moment(time),
+            tuple(Hold(*hold) for hold in json.loads(holds)),
         )
 
 

@@ -5,22 +5,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.clock import rfc3339
+from gateway.storage.statement import Statement
 from gateway.storage.tables import microseconds, moment, routes
 from gateway.usage.reservation import Reservation
 
 # A call that tried several models settles several times; its last settlement knows the most.
-_PUT = {
-    dialect: insert.on_conflict_do_update(
-        index_elements=["route_id"], set_={"route": insert.excluded.route}
+_PUT = Statement(
+    lambda insert: (put := insert(routes)).on_conflict_do_update(
+        index_elements=["route_id"], set_={"route": put.excluded.route}
     )
-    for dialect, insert in (
-        ("sqlite", sqlite.insert(routes)),
-        ("postgresql", postgresql.insert(routes)),
-    )
-}
+)
 
 
 def row(reservation: Reservation, route: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,8 +29,7 @@ def row(reservation: Reservation, route: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    if rows:
-        connection.execute(_PUT[connection.dialect.name], rows)
+    _PUT.run(connection, rows)
 
 
 def read(connection: Connection, route_id: str) -> dict[str, Any] | None:

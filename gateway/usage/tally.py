@@ -1,12 +1,12 @@
 """What is used of each limit: the rows of `totals`, read and written in one transaction."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, cast, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.storage.statement import Statement
 from gateway.storage.tables import microseconds, moment, totals
 from gateway.usage.limit import Limit
 
@@ -26,55 +26,32 @@ class Use:
         self.unknown_costs += other.unknown_costs
 
 
-# As text, because four of these statements would take longer to build than to run.
-_USE = """
-    SELECT {number}, CAST(SUM(settled) AS BIGINT), CAST(SUM(reserved) AS BIGINT),
-        CAST(SUM(unknown_costs) AS BIGINT)
-    FROM totals WHERE limit_id = {mark} AND key = {mark} AND bucket >= {mark}
-"""
-_PLACEHOLDERS = {"sqlite": "?", "postgresql": "%s"}
-# SQLite joins at most 500 queries to one.
-_MOST_AT_ONCE = 100
-
-
 def _sum(name: str) -> ColumnElement[int]:
     # PostgreSQL sums whole numbers to decimals.
     return cast(func.sum(totals.c[name]), BigInteger).label(name)
 
 
+_COUNTS = ("settled", "reserved", "unknown_costs")
+_SUMS = tuple(_sum(name) for name in _COUNTS)
+_IN_WINDOW = (totals.c.limit_id == bindparam("limit_id"), totals.c.bucket >= bindparam("start"))
+_OF_KEY = (*_IN_WINDOW, totals.c.key == bindparam("key"))
 _OF_LIMIT = (
-    select(
-        totals.c.key,
-        _sum("settled"),
-        _sum("reserved"),
-        _sum("unknown_costs"),
-        func.min(totals.c.bucket),
-    )
-    .where(totals.c.limit_id == bindparam("limit_id"), totals.c.bucket >= bindparam("start"))
+    select(totals.c.key, *_SUMS, func.min(totals.c.bucket))
+    .where(*_IN_WINDOW)
     .group_by(totals.c.key)
 )
 _BUCKETS = (
     select(totals.c.bucket, totals.c.settled, totals.c.reserved)
-    .where(
-        totals.c.limit_id == bindparam("limit_id"),
-        totals.c.key == bindparam("key"),
-        totals.c.bucket >= bindparam("start"),
-    )
+    .where(*_OF_KEY)
     .order_by(totals.c.bucket)
 )
-_ADD = {
-    dialect.__name__.rpartition(".")[2]: insert.on_conflict_do_update(
+_USE = Statement(lambda _: select(*_SUMS).where(*_OF_KEY))
+_ADD = Statement(
+    lambda insert: (added := insert(totals)).on_conflict_do_update(
         index_elements=["limit_id", "key", "bucket"],
-        set_={
-            name: totals.c[name] + insert.excluded[name]
-            for name in ("settled", "reserved", "unknown_costs")
-        },
+        set_={name: totals.c[name] + added.excluded[name] for name in _COUNTS},
     )
-    for dialect, insert in (
-        (sqlite, sqlite.insert(totals)),
-        (postgresql, postgresql.insert(totals)),
-    )
-}
+)
 
 
 class Tally:
@@ -93,21 +70,14 @@ class Tally:
 
     def read(self, pairs: Iterable[Pair]) -> None:
         """Of limits that this process does not know, nothing is read and all is written."""
-        new = list(
-            dict.fromkeys(pair for pair in pairs if pair[0] in self._limits) - self.uses.keys()
-        )
-        for first in range(0, len(new), _MOST_AT_ONCE):
-            self._read(new[first : first + _MOST_AT_ONCE])
-
-    def _read(self, pairs: Sequence[Pair]) -> None:
-        mark = _PLACEHOLDERS[self._connection.dialect.name]
-        query = " UNION ALL ".join(
-            _USE.format(number=number, mark=mark) for number in range(len(pairs))
-        )
-        values = tuple(value for pair in pairs for value in (*pair, self._start(pair[0])))
-        for number, settled, reserved, unknown in self._connection.exec_driver_sql(query, values):
+        new = {pair for pair in pairs if pair[0] in self._limits} - self.uses.keys()
+        asked = [
+            {"limit_id": limit_id, "key": key, "start": self._start(limit_id)}
+            for limit_id, key in new
+        ]
+        for pair, sums in zip(new, _USE.rows(self._connection, asked), strict=True):
             # Sums over nothing are null.
-            self.uses[pairs[number]] = Use(settled or 0, reserved or 0, unknown or 0)
+            self.uses[pair] = Use(*(number or 0 for number in sums))
 
     def add(self, pair: Pair, bucket: int, use: Use) -> None:
         change = (*pair, bucket)
@@ -131,8 +101,7 @@ class Tally:
             for (limit_id, key, bucket), use in sorted(self._changes.items(), key=lambda x: x[0])
             if use != Use()
         ]
-        if rows:
-            self._connection.execute(_ADD[self._connection.dialect.name], rows)
+        _ADD.run(self._connection, rows)
 
     def room_at(self, limit: Limit, key: str, *, excess: int) -> datetime:
         """When so much of what is used has left the window, if nothing is added until then."""

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, select
 
+from gateway.storage.statement import Statement
 from gateway.storage.tables import microseconds
 from gateway.storage.tables import tool_calls as kept
 from gateway.usage.tool_call import ToolCall
+
+_ADD = Statement(lambda insert: insert(kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +26,7 @@ class ToolLine:
 
 
 def write(connection: Connection, calls: Sequence[ToolCall]) -> None:
-    if calls:
-        connection.execute(insert(kept), [_row(call) for call in calls])
+    _ADD.run(connection, [_row(call) for call in calls])
 
 
 def report(

@@ -33,6 +33,16 @@ async def test_what_was_written_is_there_after_the_next_start(database_url: str)
         assert await database.read(names) == ["monthly"]
 
 
+async def test_a_database_that_is_closed_holds_its_file_no_more(tmp_path: Path) -> None:
+    log = tmp_path / "gateway.db-wal"
+    async with Database(f"sqlite:///{tmp_path}/gateway.db") as database:
+        await database.write(adding("x"))
+        await database.read(names)
+        assert log.exists()
+    # Whoever holds the file last removes its log.
+    assert not log.exists()
+
+
 async def test_work_that_fails_leaves_nothing_behind(database_url: str) -> None:
     def work(connection: Connection) -> None:
         adding("half")(connection)
@@ -42,6 +52,8 @@ async def test_work_that_fails_leaves_nothing_behind(database_url: str) -> None:
         with pytest.raises(KeyError):
             await database.write(work)
         assert await database.read(names) == []
+        await database.write(adding("whole"))
+        assert await database.read(names) == ["whole"]
 
 
 async def test_writers_of_two_processes_take_turns(database_url: str) -> None:
