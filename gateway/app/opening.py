@@ -1,7 +1,7 @@
 """Opens everything that answers, whoever asks: services, the router, documents and tools."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -108,7 +108,7 @@ class _Views:
     pins: PinWatch
 
     def view(self, grpc: GrpcSources | SomeSources, *, is_owner: bool) -> View:
-        router = self.router.sources
+        router, services = self.router.sources, self.services
         documents = router.documents if is_owner else router.open_documents
         registry = Registry(
             (*self.market.documents, *documents),
@@ -117,16 +117,22 @@ class _Views:
             lexicons=grpc.lexicons(router.lexicons(self.market.lexicons, is_owner=is_owner)),
             settings=self.config.search.settings,
             later=grpc.current,
+            missing=services.missing_documents if is_owner else services.missing_public_documents,
         )
         reading = ReadingTools(registry, has_snippets=self.config.search.snippets)
         models = ModelTools(self.router.catalog, self.router.completion, self.router.ledger)
-        all_tools = [reading.tools, *self.services.tools, models.tools]
-        return View(registry, self._toolbox([reading.tools]), self._toolbox(all_tools))
+        all_tools = [reading.tools, *services.tools, models.tools]
+        missing = services.missing if is_owner else services.missing_in_public
+        return View(
+            registry, self._toolbox([reading.tools], missing), self._toolbox(all_tools, missing)
+        )
 
-    def _toolbox(self, sources: Sequence[ToolSource]) -> Toolbox:
+    def _toolbox(
+        self, sources: Sequence[ToolSource], missing: Callable[[], Sequence[str]]
+    ) -> Toolbox:
         return Toolbox(
             sources,
-            missing=self.services.missing,
+            missing=missing,
             deadline_seconds=self.config.tool_deadline_seconds,
             on_call=self.router.ledger.note,
             on_change=self.pins.look,

@@ -53,11 +53,21 @@ class Services:
 
     def missing(self) -> Sequence[str]:
         """Those whose tools are not known yet."""
-        return [
-            *(one.name for one in self.providers if one.capabilities is None),
-            *(one.name for one in self.grpc if not one.is_known),
-            *(one.name for one in self.remote if not one.is_known),
-        ]
+        remote = [one.name for one in self.remote if not one.is_known]
+        return [*self._missing_providers(), *self.missing_documents(), *remote]
+
+    def missing_in_public(self) -> Sequence[str]:
+        """Of those that everybody may know of."""
+        return [*self._missing_providers(), *self.missing_public_documents()]
+
+    def missing_documents(self) -> Sequence[str]:
+        return [one.name for one in self.grpc if not one.is_known]
+
+    def missing_public_documents(self) -> Sequence[str]:
+        return [one.name for one in self.public_grpc if not one.is_known]
+
+    def _missing_providers(self) -> Sequence[str]:
+        return [one.name for one in self.providers if one.capabilities is None]
 
     async def discovered(self, *, within_seconds: float) -> None:
         """Returns when all are known, or the time is over."""

@@ -12,6 +12,8 @@ Json = Mapping[str, Any]
 
 MOST_REPEATED = 160
 LETTERS_PER_TOKEN = 4
+FEW_TOOLS = 3
+_HOLDS_A_QUESTION = ("query", "question", "title", "prompt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,10 @@ def answer(body: Json) -> DemoAnswer:
 
 
 def _calls(body: Json, messages: Sequence[Json]) -> tuple[DemoCall, ...]:
-    """Those tools that the question names, or the first; none once there are results."""
+    """Those tools that the question names, else the first of a few, or `search` among many.
+
+    None once there are results.
+    """
     choice = body.get("tool_choice") or "auto"
     tools = [
         tool["function"]
@@ -64,21 +69,37 @@ def _calls(body: Json, messages: Sequence[Json]) -> tuple[DemoCall, ...]:
     has_results = bool(messages) and messages[-1].get("role") == "tool"
     if not tools or choice == "none" or (has_results and choice == "auto"):
         return ()
-    wanted = tools[:1]
     if isinstance(choice, Mapping):
         name = (choice.get("function") or {}).get("name")
         wanted = [tool for tool in tools if tool.get("name") == name]
     else:
-        question = _question(messages)
-        wanted = [tool for tool in tools if str(tool.get("name")) in question] or wanted
+        wanted = [tool for tool in tools if _is_named(tool, _question(messages))]
+        if not wanted:
+            is_few = len(tools) <= FEW_TOOLS
+            wanted = [tool for tool in tools if is_few or tool.get("name") == "search"][:1]
     if body.get("parallel_tool_calls") is False:
         wanted = wanted[:1]
     return tuple(
-        DemoCall(
-            str(tool.get("name")), json.dumps(sample(tool.get("parameters") or {"type": "object"}))
-        )
+        DemoCall(str(tool.get("name")), json.dumps(_arguments(tool, _question(messages))))
         for tool in wanted
     )
+
+
+def _is_named(tool: Json, question: str) -> bool:
+    """By its name, or by all words of it: "create a task" names `create_task`."""
+    name = str(tool.get("name"))
+    words = set(re.findall(r"\w+", question.lower()))
+    return name in question or ("_" in name and set(name.lower().split("_")) <= words)
+
+
+def _arguments(tool: Json, question: str) -> Any:
+    """What fits the schema; the question itself where a text is asked for that can hold it."""
+    schema = tool.get("parameters") or {"type": "object"}
+    arguments = sample(schema)
+    for name in _HOLDS_A_QUESTION:
+        if isinstance(arguments, dict) and isinstance(arguments.get(name), str):
+            arguments[name] = question
+    return arguments
 
 
 def _said(body: Json, messages: Sequence[Json]) -> str:

@@ -16,7 +16,7 @@ from gateway.documents.freshness import Freshness
 from gateway.documents.query import Lexicon, Query
 from gateway.documents.ranking import rank
 from gateway.documents.source import DocumentSource
-from gateway.errors import GatewayError, InvalidRequest, NotFound
+from gateway.errors import GatewayError, InvalidRequest, NotFound, Unavailable
 from gateway.text import shown
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ _TIDIED = frozenset({"", ".", ".."})
 
 # None from a source that failed, or was too slow.
 Offer = Sequence[Entry] | None
+RETRY_SECONDS = 5.0
 Sources = Mapping[str, DocumentSource]
 _Remembered = tuple[tuple[object, ...], tuple[Query, list[Entry]]]
 
@@ -71,7 +72,8 @@ class Registry:
     """All documents there are, each source owning one kind.
 
     `later` gives sources that come and go, the same object until it gives others. One of a kind
-    that is taken is left out: no kind ever becomes somebody else's.
+    that is taken is left out: no kind ever becomes somebody else's. `missing` names the services
+    whose kinds are not known yet.
 
     Raises:
         ValueError: two of the first sources own the same kind.
@@ -86,11 +88,13 @@ class Registry:
         lexicons: Sequence[Lexicon] = (),
         settings: SearchSettings | None = None,
         later: Callable[[], Sequence[DocumentSource]] = tuple,
+        missing: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._first = {source.pattern.kind: source for source in sources}
         if len(self._first) != len(sources):
             raise ValueError("two document sources own the same kind")
         self._later = later
+        self._missing = missing
         self._added: Sequence[DocumentSource] = ()
         self._all: Sources = self._first
         self._refused: set[str] = set()
@@ -174,6 +178,12 @@ class Registry:
                 f"{self._documents_url}; search first, and fetch an ID from its results"
             )
         kind = name.partition(":")[0]
+        if missing := self._missing():
+            return Unavailable(
+                f"no kind of document is named {kind!r} yet: {', '.join(missing)} has not been "
+                f"reached since the start; there are: {', '.join(templates)}",
+                retry_after_seconds=RETRY_SECONDS,
+            )
         near = process.extract(kind, list(sources), limit=3, score_cutoff=60)
         return NotFound(
             f"no kind of document is named {kind!r}; there are: {', '.join(templates)}",

@@ -29,6 +29,7 @@ _PATHS = tuple(
     f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo"
     for version in ("v1", "v1alpha")
 )
+_CORE_ERROR = "Internal error from Core"
 _Ask = Callable[[bytes], Awaitable[bytes]]
 
 
@@ -46,7 +47,7 @@ async def reflect(service: Service, source: DescriptorSource) -> Descriptors:
             async with service.conversation(path, seconds=SECONDS) as ask:
                 return await _descriptors(ask, source)
         except GatewayError as error:
-            if not is_unimplemented(error):
+            if not (is_unimplemented(error) or _broke_off(error)):
                 raise
         except (ValueError, DecodeError) as error:
             raise BadAnswer(f"{service.name}: {plain(str(error))}") from error
@@ -61,6 +62,15 @@ def is_unimplemented(error: GatewayError) -> bool:
     if not isinstance(cause, grpc.aio.AioRpcError):
         return False
     return cause.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def _broke_off(error: GatewayError) -> bool:
+    """Whether the service turned the call down while the question was still being sent.
+
+    Then gRPC for Python does not tell the service's own status, which mostly is UNIMPLEMENTED.
+    """
+    cause = error.__cause__
+    return isinstance(cause, grpc.aio.AioRpcError) and cause.details() == _CORE_ERROR
 
 
 async def _descriptors(ask: _Ask, source: DescriptorSource) -> Descriptors:

@@ -105,7 +105,10 @@ class GrpcSource:
         try:
             answer = await self.service.call(self._method, arguments)
         except NotFound as error:
-            raise self._not_found(document_id) from error
+            spelled = await self._spelled_anew(document_id)
+            if spelled == document_id:
+                raise self._not_found(document_id) from error
+            return await self.read(spelled)
         if not isinstance(answer, Mapping):
             raise BadAnswer(f"{self.service.name} answered {self._method.name} with no message")
         return self._document(document_id, answer)
@@ -189,6 +192,12 @@ class GrpcSource:
             return await self._freshness.read(self, document_id)
         except GatewayError:
             return None
+
+    async def _spelled_anew(self, document_id: DocumentId) -> DocumentId:
+        """The ID as the service lists it now; the list may not have been there a moment ago."""
+        if self.listing is not None and self.listing.is_due:
+            await self.listing.refreshed(within_seconds=LISTING_WAIT_SECONDS)
+        return self.pattern.format(**document_id.values)
 
     def _spelled(self, field: str, text: str) -> str:
         """A value of an ID as it is listed: `widget-blue` is `WIDGET-BLUE`."""
