@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, or_, select
 
 from gateway.clock import Clock, now
 from gateway.storage.database import Database
@@ -16,6 +16,8 @@ from gateway.storage.tables import microseconds, moment
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 MOST_MESSAGES = 1_000
+# All of them are read for each request that continues them.
+MOST_CHARACTERS = 16_000_000
 # PostgreSQL has no NUL in a text, and no database half a surrogate.
 _UNKEEPABLE = re.compile(r"[\x00\ud800-\udfff]")
 
@@ -41,14 +43,20 @@ class Said:
 class Conversations:
     """Each caller has its own: the same user ID of another caller is another conversation.
 
-    Of one conversation the last `most_messages` are kept.
+    Of one conversation the last `most_messages` are kept, and no more than `most_characters`.
     """
 
     def __init__(
-        self, database: Database, *, most_messages: int = MOST_MESSAGES, clock: Clock = now
+        self,
+        database: Database,
+        *,
+        most_messages: int = MOST_MESSAGES,
+        most_characters: int = MOST_CHARACTERS,
+        clock: Clock = now,
     ) -> None:
         self._database = database
         self._most_messages = most_messages
+        self._most_characters = most_characters
         self._clock = clock
 
     async def last(self, caller: str, user_id: str, *, most: int) -> Sequence[Said]:
@@ -91,7 +99,13 @@ class Conversations:
             ]
             connection.execute(insert(kept), rows)
             oldest = begin + len(messages) - self._most_messages
-            connection.execute(delete(kept).where(_of(caller, user_id), kept.c.position < oldest))
+            surplus = _beyond(self._most_characters, _of(caller, user_id))
+            connection.execute(
+                delete(kept).where(
+                    _of(caller, user_id),
+                    or_(kept.c.position < oldest, kept.c.position.in_(surplus)),
+                )
+            )
 
         if messages:
             await self._database.write(work)
@@ -105,3 +119,12 @@ class Conversations:
 
 def _of(caller: str, user_id: str) -> ColumnElement[bool]:
     return (kept.c.caller == caller) & (kept.c.user_id == user_id)
+
+
+def _beyond(characters: int, conversation: ColumnElement[bool]) -> Select[int]:
+    """The places of the messages that are too many, counted from the newest."""
+    size = func.length(kept.c.content) + func.coalesce(func.length(kept.c.message), 0)
+    newest_first = func.sum(size).over(order_by=kept.c.position.desc())
+    counted = select(kept.c.position, newest_first.label("characters")).where(conversation)
+    each = counted.subquery()
+    return select(each.c.position).where(each.c.characters > characters)

@@ -27,6 +27,9 @@ from typing import ClassVar
 
 
 class GatewayError(Exception):
+    """It no longer `is_repeatable` once a tool has written: asked again, it would write twice."""
+
+    is_repeatable: bool = True
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
 

@@ -210,6 +210,7 @@ class ModelTools:
             call=self.chat,
             effect=Effect.WRITE,
             is_open_world=True,
+            spends=True,
         )
 
     def _models_tool(self) -> Tool:

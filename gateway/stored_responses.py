@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     delete,
+    false,
     func,
     insert,
     literal,
@@ -199,6 +200,9 @@ def _stored(row: Any) -> Stored:
 
 
 def _is(caller: str, response_id: str) -> ColumnElement[bool]:
+    if not response_id.isascii():
+        # All IDs are; and half a character cannot even be asked for.
+        return false()
     return (kept.c.caller == caller) & (kept.c.id == response_id)
 
 

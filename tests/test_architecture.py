@@ -17,7 +17,15 @@ FLOORS = (
     ("sources", "endpoints", "model_tools"),
     ("llm",),
     ("tools",),
-    ("usage", "conversations", "stored_responses", "tool_pins", "downstream", "documents"),
+    (
+        "usage",
+        "conversations",
+        "stored_responses",
+        "approvals",
+        "tool_pins",
+        "downstream",
+        "documents",
+    ),
     ("storage",),
     ("market", "demo_llm", "client"),
     ("protobuf",),
@@ -29,7 +37,14 @@ PROGRAMS = ("market", "demo_llm", "client")
 PROGRAMS_ARE_KNOWN_TO = {"__main__", "terminal", "app", "config"}
 NETWORK = {"httpx", "grpc", "grpc_health", "aiohttp"}
 MAY_USE_NETWORK = {"downstream", "market", "client", "llm/provider"}
-MAY_OPEN_THE_DATABASE = {"storage", "usage", "conversations", "stored_responses", "tool_pins"}
+MAY_OPEN_THE_DATABASE = {
+    "storage",
+    "usage",
+    "conversations",
+    "stored_responses",
+    "approvals",
+    "tool_pins",
+}
 MAX_LINES = 400
 
 FILES = sorted(ROOT.rglob("*.py"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.conversations import Conversations, Said
+from gateway.conversations import Conversations, Said, Saying
 from gateway.storage.database import Database
 from tests.stand_ins.postgres import postgres
 
@@ -88,3 +88,14 @@ async def test_what_is_said_at_the_same_time_is_all_kept_and_never_torn(url: str
         said = contents(await writers[0].last("a", "u", most=99))
     assert sorted(said[::2], key=int) == [str(number) for number in range(20)]
     assert said[1::2] == ["?"] * 20
+
+
+async def test_what_is_kept_of_one_conversation_is_bounded_in_characters(url: str) -> None:
+    async with Database(url) as database:
+        conversations = Conversations(database, most_characters=25)
+        await conversations.add("a", "other", messages=[("user", "x" * 20)])
+        for number in range(4):
+            await conversations.add("a", "u", messages=[Saying("user", f"{number}" * 5, "m" * 5)])
+        said = await conversations.last("a", "u", most=10)
+        assert [one.content for one in said] == ["22222", "33333"]
+        assert len(await conversations.last("a", "other", most=10)) == 1

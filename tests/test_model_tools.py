@@ -13,6 +13,9 @@ import pytest
 from gateway import caller
 from gateway.caller import ANONYMOUS, LOCAL, Caller
 from gateway.errors import InvalidRequest, LimitExceeded, NotFound, Refused, Unauthenticated
+from gateway.llm.loop.wish import Offer as Offering
+from gateway.llm.loop.wish import Wish
+from gateway.llm.messages import ChatRequest, Message, Text
 from gateway.llm.policy import Policy
 from gateway.model_tools import MOST_MODELS, ModelTools
 from gateway.tools.tool import Answer, Effect
@@ -265,3 +268,23 @@ async def test_only_the_tool_that_spends_is_said_to_change_something(tmp_path: P
         }
     assert effects.pop("create_chat_completion") == (Effect.WRITE, True)
     assert set(effects.values()) == {(Effect.READ, False)}
+
+
+async def test_a_model_is_offered_another_model_only_by_its_name(tmp_path: Path) -> None:
+    caller.begin(LOCAL)
+    request = ChatRequest("openrouter/small", (Message("user", (Text("Hello."),)),))
+    async with (
+        LlmStandIn("openrouter") as stand_in,
+        tools(tmp_path, stand_in) as (model_tools, routed),
+    ):
+        loop = routed.loop(model_tools.tools)
+        for allowed in (None, ("*",), ("create_chat_completion",)):
+            wish = Wish((Offering("gateway", None, allowed),))
+            async with loop.answering(LOCAL, request, wish=wish) as turns:
+                async for _ in turns:
+                    pass
+        names = [
+            [tool["function"]["name"] for tool in sent.body["tools"]] for sent in stand_in.requests
+        ]
+        assert "create_chat_completion" not in names[0] + names[1]
+        assert names[2] == ["create_chat_completion"]

@@ -165,3 +165,15 @@ async def is_kept(stored: StoredResponses, response_id: str) -> bool:
     except NotFound:
         return False
     return True
+
+
+@pytest.mark.parametrize("odd", ["resp_\x00", "resp_\ud83d", "resp_" + "x" * 100_000])
+async def test_an_id_that_no_answer_can_have_is_not_found(url: str, odd: str) -> None:
+    async with Database(url) as database:
+        stored = StoredResponses(database)
+        with pytest.raises(NotFound):
+            await stored.one("alice", odd)
+        with pytest.raises(NotFound):
+            await stored.history("alice", odd)
+        with pytest.raises(NotFound):
+            await stored.forget("alice", odd)

@@ -85,6 +85,7 @@ async def opened(
             loop=ToolLoop(
                 router.completion,
                 lambda who: (owners if who.is_owner else others).toolbox,
+                router.approvals,
                 config.loop_settings,
             ),
             services=services,

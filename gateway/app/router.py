@@ -7,6 +7,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from gateway.approvals import Approvals
 from gateway.caller import LOCAL
 from gateway.config.settings import Config
 from gateway.conversations import Conversations
@@ -42,6 +43,7 @@ class Router:
     completion: Completion
     conversations: Conversations
     responses: StoredResponses
+    approvals: Approvals
     pins: ToolPins
     sources: RouterSources
     metrics: CollectorRegistry
@@ -89,6 +91,7 @@ async def opened_router(
             completion,
             Conversations(database),
             StoredResponses(database),
+            Approvals(database),
             ToolPins(database),
             _sources(catalog, ledger, completion, providers),
             registry,

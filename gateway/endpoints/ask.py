@@ -145,7 +145,9 @@ def _request(
     question: Question, said: Sequence[Said], cited: Sequence[tuple[Document, str]]
 ) -> ChatRequest:
     documents = [_system(_documents_text(cited))] if cited else []
-    remembered = [Message(one.role, (Text(one.content),)) for one in said]
+    # Of a session in which tools were called, only what was said.
+    spoken = [one for one in said if one.role != "tool" and one.content]
+    remembered = [Message(one.role, (Text(one.content),)) for one in spoken]
     tools = tuple(
         ToolDefinition(tool.name, tool.description, tool.parameters) for tool in question.tools
     )

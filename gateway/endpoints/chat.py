@@ -1,6 +1,7 @@
 """`POST /v1/chat/completions`: the door that every client of OpenAI's knows how to use."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -50,6 +51,8 @@ from gateway.llm.loop.turns import Turns
 from gateway.llm.loop.wish import Wish
 from gateway.llm.messages import ChatRequest, Chunk
 from gateway.llm.sessions import Sessions
+
+logger = logging.getLogger(__name__)
 
 # Pictures come inside the body.
 LIMIT_BYTES = 32 * 1024 * 1024
@@ -131,11 +134,18 @@ class _Door:
         ) as turns:
             yield turns
 
-    async def keep(self, asked: _Asked, turns: Turns) -> None:
-        if asked.session_id is not None:
+    async def keep(self, asked: _Asked, turns: Turns) -> dict[str, Any]:
+        """What is to be told of it: an answer that cannot be kept was paid for all the same."""
+        if asked.session_id is None:
+            return {}
+        try:
             await self.sessions.keep(
                 asked.who.name, asked.session_id, asked.request, turns.messages
             )
+        except GatewayError as error:
+            logger.warning("route_id=%s could not be kept: %s", turns.route_id, error)
+            return {"session_kept": False}
+        return {"session_kept": True}
 
     def envelope(self, turns: Turns) -> Envelope:
         created = int(self.clock().timestamp())
@@ -148,7 +158,7 @@ async def _gathered(door: _Door, asked: _Asked) -> Response:
         async for piece in turns:
             if isinstance(piece, Chunk):
                 gathering.add(_with_work(piece, turns))
-        await door.keep(asked, turns)
+        kept = await door.keep(asked, turns)
     written = answer_to_json(
         gathering.answers,
         door.envelope(turns),
@@ -157,7 +167,7 @@ async def _gathered(door: _Door, asked: _Asked) -> Response:
         frame=gathering.frame,
     )
     headers = {**answer_headers(turns), **cost_headers(turns.cost_microusd)}
-    return JSONResponse(_with_facts(written, turns), headers=headers)
+    return JSONResponse(_with_facts(written, turns) | kept, headers=headers)
 
 
 class _Streamed(Response):
@@ -203,10 +213,10 @@ class _Streamed(Response):
             begun.add(piece.choice)
             chunk = _with_work(piece, turns)
             await stream.write(event(chunk_to_json(chunk, envelope, is_first=is_first)))
-        await self._door.keep(self._asked, turns)
+        kept = await self._door.keep(self._asked, turns)
         if self._asked.has_usage:
             written = usage_chunk_to_json(turns.usage, envelope, cost_microusd=turns.cost_microusd)
-            await stream.write(event(_with_facts(written, turns)))
+            await stream.write(event(_with_facts(written, turns) | kept))
         await stream.write(DONE)
 
 

@@ -55,7 +55,8 @@ def openai_problem(error: Exception) -> Problem:
     if (seconds := retry_after_seconds(ours)) is not None:
         headers["retry-after"] = str(seconds)
         headers["retry-after-ms"] = str(_milliseconds(ours))
-    if isinstance(ours, _FINAL) or (seconds or 0) > MOST_PATIENCE_SECONDS:
+    is_final = isinstance(ours, _FINAL) or not getattr(error, "is_repeatable", True)
+    if is_final or (seconds or 0) > MOST_PATIENCE_SECONDS:
         headers["x-should-retry"] = "false"
     if isinstance(ours, Unauthenticated):
         headers["www-authenticate"] = "Bearer"

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.caller import Caller
@@ -25,6 +25,7 @@ from gateway.llm.dialects.responses_door import (
     Conversation,
     Envelope,
     Event,
+    body,
     event,
     kept_items,
     rounds_to_json,
@@ -69,7 +70,7 @@ class Answers:
             async for one in self._events(question, turns, telling):
                 last = one
         headers = {**_headers(question, turns), **cost_headers(turns.cost_microusd)}
-        return JSONResponse(last["response"], headers=headers)
+        return told(last["response"], headers)
 
     def streamed(self, question: Question) -> Response:
         return _Streamed(self, question, self._keepalive_seconds)
@@ -131,6 +132,11 @@ class Answers:
             logger.warning("response=%s could not be kept: %s", telling.envelope.id, error)
             return {**response, "store": False}
         return response
+
+
+def told(document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    """What clients sent may be in it, half characters too."""
+    return Response(body(document), headers=headers, media_type="application/json")
 
 
 class _Streamed(Response):

@@ -19,7 +19,7 @@ from gateway.endpoints.openai_problems import (
     openai_refusal,
     refused_body,
 )
-from gateway.endpoints.response_answer import Answers, Question
+from gateway.endpoints.response_answer import Answers, Question, told
 from gateway.endpoints.response_history import History
 from gateway.endpoints.response_items import page_of
 from gateway.errors import InvalidRequest, NotFound
@@ -81,7 +81,7 @@ def responses_routes(
         who, response_id = spender(request.state.caller), request.path_params["response_id"]
         if request.query_params.get("stream") == "true":
             raise InvalidRequest("stream: a response that is kept is whole; ask without stream")
-        return JSONResponse((await history.one(who.name, response_id)).answer)
+        return told((await history.one(who.name, response_id)).answer)
 
     async def delete(request: Request) -> Response:
         who, response_id = spender(request.state.caller), request.path_params["response_id"]
@@ -91,7 +91,7 @@ def responses_routes(
     async def input_items(request: Request) -> Response:
         who, response_id = spender(request.state.caller), request.path_params["response_id"]
         items = await history.input_of(who.name, response_id)
-        return JSONResponse(page_of(items, request.query_params))
+        return told(page_of(items, request.query_params))
 
     bodied = [
         Middleware(SpendersOnly, refuse=openai_refusal),

@@ -23,7 +23,6 @@ from gateway.usage.tool_calls import ToolLine
 
 _MICROUSD = "_microusd"
 _AVERAGES = ("first_token_ms", "total_ms")
-_TOOL_COLUMNS = tuple(one.name for one in fields(ToolLine))
 _OWN_PARAMETERS = ("from", "to", "group_by")
 
 
@@ -53,7 +52,7 @@ def usage_routes(ledger: Ledger, *, clock: Clock = now) -> list[BaseRoute]:
             raise InvalidRequest(f"there is no parameter {min(unknown)[:40]!r}; there are from, to")
         start, end = _span(request, clock())
         lines = await ledger.tool_report(start, end, caller=None if who.is_owner else who.name)
-        listed = [{name: getattr(one, name) for name in _TOOL_COLUMNS} for one in lines]
+        listed = [_of_tool(one) for one in lines]
         return _answer(
             {"object": "tool_usage", "from": rfc3339(start), "to": rfc3339(end), "lines": listed}
         )
@@ -75,6 +74,16 @@ def usage_routes(ledger: Ledger, *, clock: Clock = now) -> list[BaseRoute]:
         Route("/v1/quota", answering_as_openai(quota)),
         Route("/v1/limits", answering_as_openai(limits)),
     ]
+
+
+def _of_tool(line: ToolLine) -> dict[str, Any]:
+    return {
+        "tool": line.tool,
+        "server": line.origin,
+        "calls": line.calls,
+        "failed": line.failed,
+        "average_ms": round(line.milliseconds, 1),
+    }
 
 
 def _span(request: Request, moment: datetime) -> tuple[datetime, datetime]:

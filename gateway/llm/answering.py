@@ -55,6 +55,7 @@ class Answering:
         self._meter = Meter(input_tokens=0)
         self._stream: ProviderStream | None = None
         self._reservation: Reservation | None = None
+        self._written: asyncio.Future[Any] | None = None
         self._ready: deque[Chunk] = deque()
         self._is_begun = False
         self._began_at = time.perf_counter()
@@ -146,9 +147,14 @@ class Answering:
             return
         settlement = self._settlement(outcome, used)
         self._log(settlement)
-        written = self._ledger.settling(reservation, settlement)
+        self._written = self._ledger.settling(reservation, settlement)
         if self.waits_for_ledger:
-            await asyncio.shield(written)
+            await self.written()
+
+    async def written(self) -> None:
+        """Wait until what was reserved is no longer held, of an answer that was settled."""
+        if self._written is not None:
+            await asyncio.shield(self._written)
 
     async def _reserve(
         self, request: ChatRequest, most_input_tokens: int, default_tokens: int

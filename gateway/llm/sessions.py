@@ -3,7 +3,8 @@
 Of what was said before, a model gets the newest whole turns that fit: into three quarters of the
 window of the model that is named, or into 32,000 tokens on an automatic route, less what the
 request itself needs. A turn is what a user says and all that follows it, so that no result of a
-tool is without its call. The latest system message always goes along.
+tool is without its call; the one that a request goes on with, such as by a result, always fits. A
+call that never got a result is said to have none. The latest system message always goes along.
 """
 
 import json
@@ -14,11 +15,12 @@ from gateway.conversations import MOST_MESSAGES, Conversations, Said, Saying
 from gateway.llm.completion import Completion
 from gateway.llm.dialects.openai_door_message import message_from_json
 from gateway.llm.dialects.openai_message import message_to_json
-from gateway.llm.messages import ChatRequest, Message, Text
+from gateway.llm.messages import ChatRequest, Message, Text, ToolCall
 from gateway.llm.tokens import request_tokens
 
 AUTOMATIC_TOKENS = 32_000
 _SYSTEM = ("system", "developer")
+_NO_RESULT = "Error: the user went on without a result of this call."
 
 
 class Sessions:
@@ -37,8 +39,11 @@ class Sessions:
         if not system:
             system = [one for one in said if one.role in _SYSTEM][-1:]
         new = [one for one in request.messages if one.role not in _SYSTEM]
-        room = self._room(request, [*system, *new])
-        return replace(request, messages=(*system, *_newest(before, room), *new))
+        turns = _turns(before)
+        going_on = turns.pop() if turns and new and new[0].role != "user" else []
+        room = self._room(request, [*system, *going_on, *new])
+        messages = _answered([*_newest(turns, room), *going_on, *new])
+        return replace(request, messages=(*system, *messages))
 
     async def keep(
         self, caller: str, session_id: str, request: ChatRequest, answer: Sequence[Message]
@@ -54,9 +59,9 @@ class Sessions:
         return most - needed - (request.max_output_tokens or 0)
 
 
-def _newest(messages: Sequence[Message], room: int) -> Sequence[Message]:
+def _newest(turns: Sequence[Sequence[Message]], room: int) -> Sequence[Message]:
     kept: list[Message] = []
-    for turn in reversed(_turns(messages)):
+    for turn in reversed(turns):
         room -= request_tokens(ChatRequest("", tuple(turn)))
         if room < 0:
             break
@@ -73,6 +78,24 @@ def _turns(messages: Sequence[Message]) -> list[list[Message]]:
         if turns:
             turns[-1].append(message)
     return turns
+
+
+def _answered(messages: Sequence[Message]) -> Sequence[Message]:
+    """With a result for each call: providers take none without, and the session would be lost."""
+    whole: list[Message] = []
+    due: dict[str, ToolCall] = {}
+    for message in messages:
+        if message.role == "tool":
+            due.pop(message.tool_call_id or "", None)
+        else:
+            whole += map(_unanswered, due.values())
+            due = {call.id: call for call in message.tool_calls}
+        whole.append(message)
+    return (*whole, *map(_unanswered, due.values()))
+
+
+def _unanswered(call: ToolCall) -> Message:
+    return Message("tool", (Text(_NO_RESULT),), tool_call_id=call.id, is_error=True)
 
 
 def _message(said: Said) -> Message:

@@ -159,6 +159,16 @@ tool_calls = Table(
     Index("tool_calls_by_time", "time"),
 )
 
+# Calls that a caller allowed and that were made since, so that none is made twice.
+used_approvals = Table(
+    "used_approvals",
+    tables,
+    Column("caller", Text, nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    PrimaryKeyConstraint("caller", "call_id"),
+)
+
 # What a tool told models when it was seen last, as a hash, and since when.
 tool_pins = Table(
     "tool_pins",

@@ -100,4 +100,4 @@ async def test_research_tasks_and_a_report_in_one_answer(tmp_path: Path) -> None
         calls = await at.tool_calls()
         assert calls["create_task"]["calls"] == 2 * len(ways)
         assert calls["execute_code"]["failed"] == len(ways)
-        assert calls["inventory_get_item"]["origin"] == "inventory"
+        assert calls["inventory_get_item"]["server"] == "inventory"

@@ -64,7 +64,7 @@ async def opened(
         Database(url) as database,
     ):
         stored = StoredResponses(database)
-        loop = ToolLoop(routed.completion, lambda _: toolbox)
+        loop = ToolLoop(routed.completion, lambda _: toolbox, routed.approvals)
         routes = responses_routes(loop, stored, keepalive_seconds=keepalive_seconds)
         async with (
             open_doors(routes, keys=keys, keyless=keyless, grace_seconds=grace_seconds) as address,

@@ -1,6 +1,7 @@
 """Chat completions that use the gateway's tools, through the official SDK and as raw events."""
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,12 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
-from openai import BadRequestError
+from openai import BadRequestError, InternalServerError
 
 from gateway.caller import LOCAL, Caller
 from tests.endpoints.chat_door import HELLO, SMALL, Door, opened
 from tests.llm.loop.workshop import Workshop
-from tests.stand_ins.llm.script import Answer, Tool
+from tests.stand_ins.llm.script import Answer, Refusal, Tool
 
 ALL = {"gateway_tools": True}
 WINDOW = {"type": "function", "function": {"name": "open_window", "parameters": {}}}
@@ -90,7 +91,7 @@ async def test_named_events_say_what_is_called_and_what_it_answered(
             "round": 1,
             "id": "call_law",
             "name": "look_up",
-            "server": "gateway",
+            "server": "library",
             "arguments": '{"title": "law"}',
         }
         assert '"done":"law"' in named["function_result"]["content"]
@@ -146,6 +147,7 @@ async def test_tools_of_the_type_mcp_run_here_only_if_they_never_need_approval(
             "only calls servers that its configuration names",
         ),
         ({"tools": [{"type": "mcp", "server_label": "shop"}]}, "no tools of 'shop'"),
+        ({"tools": [{"type": "mcp", "server_label": "a\nb"}]}, "a name in printable letters"),
         ({"max_tool_calls": 0}, "max_tool_calls: must be a whole number from 1 on"),
         ({"session_id": "a b"}, "session_id is 'a b'"),
     ],
@@ -199,3 +201,32 @@ async def test_a_session_keeps_nothing_of_an_answer_that_failed(tmp_path: Path) 
         await asked(at, session_id="mine", stream=True)
         await asked(at, session_id="mine")
         assert len(at.stand_in.requests[1].body["messages"]) == 1
+
+
+async def test_an_answer_that_no_session_can_keep_is_told_all_the_same(tmp_path: Path) -> None:
+    async with door(tmp_path, Answer("Hello."), Answer("Hello.")) as at:
+        kept = await asked(at, session_id="mine")
+        assert kept.json()["session_kept"] is True
+        with sqlite3.connect(tmp_path / "gateway.db") as database:
+            database.execute(
+                "CREATE TRIGGER full BEFORE INSERT ON conversation_messages "
+                "BEGIN INSERT INTO nowhere VALUES (1); END"
+            )
+        database.close()
+        answer = await asked(at, session_id="mine")
+        assert answer.status_code == 200
+        assert answer.json()["session_kept"] is False
+        assert answer.json()["choices"][0]["message"]["content"] == "Hello."
+
+
+@pytest.mark.parametrize(("tool", "times"), [("create_task", 1), ("look_up", 3)])
+async def test_what_was_written_is_not_written_again_by_a_client_that_retries(
+    tmp_path: Path, tool: str, times: int
+) -> None:
+    workshop = Workshop()
+    call = Answer(tools=(Tool(tool, '{"title": "x"}'),))
+    async with opened(tmp_path, tools=[workshop.tools], max_retries=2) as at:
+        at.stand_in.script("small", *[call, Refusal(503)] * 3)
+        with pytest.raises(InternalServerError):
+            await at.client.chat.completions.create(model=SMALL, messages=HELLO, extra_body=ALL)
+        assert len(workshop.made) == times

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from gateway.approvals import Approvals
 from gateway.conversations import Conversations
 from gateway.llm.catalog.assembly import ConfiguredProvider
 from gateway.llm.catalog.catalog import Catalog
@@ -31,11 +32,12 @@ class Router:
     ledger: Ledger
     providers: dict[str, Provider]
     sessions: Sessions
+    approvals: Approvals
 
     def loop(self, *sources: ToolSource, settings: LoopSettings | None = None) -> ToolLoop:
         """The loop over one toolbox, which everybody may use."""
         toolbox = Toolbox(sources, on_call=self.ledger.note)
-        return ToolLoop(self.completion, lambda _: toolbox, settings)
+        return ToolLoop(self.completion, lambda _: toolbox, self.approvals, settings)
 
     async def written(self) -> None:
         """Until the ledger has written what was settled before."""
@@ -82,4 +84,4 @@ async def router(
             Completion(catalog, providers, ledger, policy or Policy())
         )
         sessions = Sessions(Conversations(database), completion)
-        yield Router(completion, catalog, ledger, providers, sessions)
+        yield Router(completion, catalog, ledger, providers, sessions, Approvals(database))

@@ -1,11 +1,14 @@
 """What a session gives a model to read again: the newest whole turns, as many as fit."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from gateway.llm.messages import ChatRequest, Message, Text, ToolCall
+import pytest
+
+from gateway.llm.messages import ChatRequest, Message, Reasoning, Text, ToolCall
 from gateway.llm.sessions import AUTOMATIC_TOKENS, Sessions
 from tests.llm.routers import router
 from tests.stand_ins.llm.account import Offer
@@ -91,3 +94,46 @@ async def test_another_caller_and_another_session_begin_anew(tmp_path: Path) -> 
         for caller, session in (("bob", "s"), ("alice", "t")):
             request = await kept.continued(caller, session, asks("Now?"))
             assert len(request.messages) == 1
+
+
+async def test_a_result_always_comes_with_its_call_however_long_that_turn_was(
+    tmp_path: Path,
+) -> None:
+    async with sessions(tmp_path) as kept:
+        call = Message("assistant", tool_calls=(CALL,))
+        await kept.keep("alice", "s", asks("word " * 1_900, "openrouter/tiny"), [call])
+        result = replace(asks("", "openrouter/tiny"), messages=(RESULT,))
+        request = await kept.continued("alice", "s", result)
+        assert [one.role for one in request.messages] == ["user", "assistant", "tool"]
+
+
+async def test_a_call_that_never_got_a_result_does_not_spoil_the_session(tmp_path: Path) -> None:
+    async with sessions(tmp_path) as kept:
+        other = replace(CALL, id="call_2")
+        calls = Message("assistant", tool_calls=(CALL, other))
+        await kept.keep("alice", "s", asks("What is the law?"), [calls, RESULT])
+        request = await kept.continued("alice", "s", asks("Never mind."))
+        assert [one.role for one in request.messages] == [
+            "user", "assistant", "tool", "tool", "user",
+        ]  # fmt: skip
+        missing = request.messages[3]
+        assert missing.tool_call_id == "call_2"
+        assert missing.is_error
+        # The next time too, though a later turn uses the same ID again.
+        await kept.keep("alice", "s", asks("Never mind."), [said("assistant", "Fine.")])
+        await kept.keep(
+            "alice", "s", asks("Again."), [calls, RESULT, replace(RESULT, tool_call_id="call_2")]
+        )
+        request = await kept.continued("alice", "s", asks("So?"))
+        assert [one.role for one in request.messages].count("tool") == 4
+
+
+@pytest.mark.parametrize("text", ["nul \x00", "half \ud83d", "whole \U0001f600"])
+async def test_whatever_was_said_is_kept_as_far_as_it_can_be(tmp_path: Path, text: str) -> None:
+    async with sessions(tmp_path) as kept:
+        call = ToolCall("call_1", "look_up", json.dumps({"title": text}), {"note": text})
+        answer = Message("assistant", (Text(text),), (call,), (Reasoning(text, text),))
+        await kept.keep("alice", "s", asks(text), [answer, replace(RESULT, parts=(Text(text),))])
+        request = await kept.continued("alice", "s", asks("And?"))
+        assert request.messages[1].tool_calls[0].arguments == call.arguments
+        assert [one.role for one in request.messages] == ["user", "assistant", "tool", "user"]

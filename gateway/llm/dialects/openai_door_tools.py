@@ -54,6 +54,9 @@ def offer_from_json(value: object, where: str, *, usual: Approval) -> Offer:
     """
     fields = Fields(value, where)
     label = fields.need("server_label", as_name, is_what="the name of one of the gateway's servers")
+    if not label.isprintable():
+        # Models read it before each result, and people in each event.
+        raise wrong(label, fields.path("server_label"), "a name in printable letters")
     url = fields.read("server_url", as_text)
     names, only_reads = _allowed(fields)
     return Offer(

@@ -2,6 +2,7 @@
 
 from gateway.llm.dialects.responses_door_answer import (
     Envelope,
+    body,
     event,
     response_of,
     rounds_to_json,
@@ -26,6 +27,7 @@ __all__ = [
     "Envelope",
     "Event",
     "asked_from_json",
+    "body",
     "conversation",
     "event",
     "item_of",

@@ -109,8 +109,13 @@ def usd(microusd: int | None) -> float | None:
 
 
 def event(document: Mapping[str, Any]) -> bytes:
-    """One server-sent event; half characters, which UTF-8 cannot hold, become a `?`."""
-    return f"event: {document['type']}\ndata: {_dumped(document)}\n\n".encode("utf-8", "replace")
+    """One server-sent event."""
+    return b"event: %s\ndata: %s\n\n" % (document["type"].encode(), body(document))
+
+
+def body(document: Mapping[str, Any]) -> bytes:
+    """As JSON; half characters, which UTF-8 cannot hold, become a `?`."""
+    return _dumped(document).encode("utf-8", "replace")
 
 
 def _status(reason: str | None, *, is_over: bool, has_failed: bool) -> str:

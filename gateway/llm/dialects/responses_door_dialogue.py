@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.errors import InvalidRequest
+from gateway.llm.dialects.json_fields import said
 from gateway.llm.messages import Message, Part, Reasoning, Text, ToolCall
 
 _NOT_YET_ALLOWED = "Error: the user has not allowed this call."
@@ -73,13 +75,20 @@ class Dialogue:
         self._messages.append(message)
 
     def end(self, requests: Set[str], *, approved: Set[str]) -> tuple[Message, ...]:
-        """The messages; providers take no call without a result, so each gets one.
+        """The messages; providers take no call without a result, so each of `requests` gets one.
 
         But for those that are `approved` now: they are about to run.
+
+        Raises:
+            InvalidRequest: another call has none, which should be known before anything runs.
         """
         self._end_turn()
         with_calls = [message for message in self._messages if message.tool_calls]
         running = {call.id for message in with_calls[-1:] for call in message.tool_calls} & approved
+        for call_id in sorted(self._calls - requests - self._answered):
+            raise InvalidRequest(
+                f"input: the call {said(call_id)} has no result; send its output with this call_id"
+            )
         never_ran = requests - running - self._answered
         whole: list[Message] = []
         due: list[Message] = []

@@ -51,6 +51,9 @@ class Reading:
         self._signs: dict[str, Json] = {}
         for seal in self._seals.values():
             self._signs.update(seal.calls)
+        self._answered = {
+            str(one.get("call_id")) for one in items if str(one.get("type")) in _OUTPUTS
+        }
         self._requests: set[str] = set()
         self._dialogue = Dialogue()
 
@@ -115,6 +118,9 @@ class Reading:
 
     def _call(self, fields: Fields, kind: str) -> None:
         call_id, name = _need(fields, "call_id"), _need(fields, "name")
+        if fields.take("status") == "incomplete" and call_id not in self._answered:
+            # Its answer was cut off in the middle of it: nobody could make it.
+            return
         name = offered_name(name, fields.read("namespace", as_name))
         if kind == "function_call":
             arguments = fields.need("arguments", as_text, is_what="a string that holds JSON")
@@ -144,7 +150,7 @@ class Reading:
         request = fields.read("approval_request_id", as_name)
         output, error = fields.take("output"), fields.take("error")
         is_error = not isinstance(output, str)
-        text = _told(error) if is_error else self._labelled(fields, output)
+        text = self._labelled(fields, output) if not is_error else self._failed(fields, error)
         if request is not None and self._dialogue.has_call(request):
             self.approved.discard(request)
             self._requests.discard(request)
@@ -154,10 +160,14 @@ class Reading:
         call = self._mcp(fields, call_id)
         self._dialogue.call(call, _result(call_id, text, is_error=is_error))
 
-    def _labelled(self, fields: Fields, output: str) -> str:
+    def _labelled(self, fields: Fields, output: str, *, what: str = "Result") -> str:
         """As the model read it when the tool was called."""
         name, label = fields.rest.get("name"), fields.rest.get("server_label")
-        return labelled(str(name), str(label or OWN), output)
+        return labelled(str(name), str(label or OWN), output, what=what)
+
+    def _failed(self, fields: Fields, error: Any) -> str:
+        """Whose words they were, an item does not tell: they may be those of a tool."""
+        return self._labelled(fields, _told(error), what="Error")
 
     def _mcp(self, fields: Fields, call_id: str) -> ToolCall:
         arguments = fields.read("arguments", as_text) or "{}"
@@ -220,6 +230,6 @@ def _told(error: Any) -> str:
         content = error.get("content")
         if isinstance(content, list):
             texts = [part.get("text") for part in content if isinstance(part, Mapping)]
-            return f"Error: {' '.join(text for text in texts if isinstance(text, str))}"
+            return " ".join(text for text in texts if isinstance(text, str))
         error = error.get("message")
-    return f"Error: {error or 'the call did not end.'}"
+    return str(error or "the call did not end")

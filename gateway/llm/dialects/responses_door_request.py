@@ -87,11 +87,12 @@ def asked_from_json(body: dict[str, Any]) -> Asked:
     choice, tools, wish = choose(fields.take("tool_choice"), given, wish)
     has_logprobs, logprobs = _logprobs(fields)
     reasoning, thinking = _reasoning(fields)
+    parallel = fields.read("parallel_tool_calls", as_flag)
     request = replace(
         _request(fields),
         tools=tools,
         tool_choice=choice if tools or wish.offers else None,
-        parallel_tool_calls=fields.read("parallel_tool_calls", as_flag) if tools else None,
+        parallel_tool_calls=parallel if tools or wish.offers else None,
     )
     request = replace(
         request, reasoning_effort=reasoning, extra={**request.extra, **thinking, **logprobs}

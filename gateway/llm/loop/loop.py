@@ -1,11 +1,13 @@
 """A completion that may use tools: models answer, their calls run here, and they go on."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from gateway.approvals import Approvals
 from gateway.caller import Caller
-from gateway.errors import InvalidRequest
+from gateway.clock import now
+from gateway.errors import GatewayError, InvalidRequest
 from gateway.llm.answering import Answering
 from gateway.llm.completion import NO_HINTS, Completion, Hints
 from gateway.llm.loop.offered import NOTHING, offered
@@ -32,10 +34,12 @@ class ToolLoop:
         self,
         completion: Completion,
         toolbox_of: Callable[[Caller], Toolbox],
+        approvals: Approvals,
         settings: LoopSettings | None = None,
     ) -> None:
         self._completion = completion
         self._toolbox_of = toolbox_of
+        self._approvals = approvals
         self._settings = settings or LoopSettings()
 
     @asynccontextmanager
@@ -58,11 +62,37 @@ class ToolLoop:
         """
         wish = wish.or_usual(who)
         turns = await self._turns(who, request, hints, wish, is_kept)
+        if wish.approved:
+            self._check(who, turns.next_request(), hints)
         try:
-            await turns.begin(wish.approved)
+            await turns.begin(await self._first_used(who, turns, wish.approved))
             yield turns
+        except GatewayError as error:
+            if turns.has_written:
+                error.is_repeatable = False
+            raise
         finally:
             await turns.close()
+
+    async def _first_used(
+        self, who: Caller, turns: Turns, approved: frozenset[str]
+    ) -> Mapping[str, bool]:
+        """The calls that may run now, each with whether it is allowed for the first time.
+
+        One that only reads may run again.
+        """
+        calls = turns.unanswered(approved)
+        return {
+            call.id: turns.offered.only_reads(call.name)
+            or await self._approvals.use(who.name, call.id)
+            for call in calls
+        }
+
+    def _check(self, who: Caller, request: ChatRequest, hints: Hints) -> None:
+        """Nothing may run for an answer that no model can give: it would run again next time."""
+        route = self._completion.plan(who, request, hints)
+        if (refusal := route.error(now())) is not None:
+            raise refusal
 
     async def _turns(
         self, who: Caller, request: ChatRequest, hints: Hints, wish: Wish, is_kept: bool
@@ -81,15 +111,18 @@ class ToolLoop:
             )
         toolbox = self._toolbox_of(who)
         chosen = offered(await toolbox.tools(), wish, request)
-        calls = Calls(toolbox, chosen, _bounded(self._settings.calls, wish))
+        calls = Calls(toolbox, chosen, _bounded(self._settings.calls, wish, request))
         most_rounds = self._settings.most_rounds
         return Turns(
             ask, request, offered=chosen, calls=calls, most_rounds=most_rounds, is_kept=is_kept
         )
 
 
-def _bounded(settings: CallSettings, wish: Wish) -> CallSettings:
-    """A caller may ask for fewer calls, never for more."""
+def _bounded(settings: CallSettings, wish: Wish, request: ChatRequest) -> CallSettings:
+    """A caller may ask for fewer calls, or for one at a time, never for more."""
+    if request.parallel_tool_calls is False:
+        # Not every model keeps to it.
+        settings = replace(settings, most_at_once=1)
     if wish.most_calls is None:
         return settings
     return replace(settings, most_calls=min(wish.most_calls, settings.most_calls))

@@ -1,7 +1,7 @@
 """The tools that one request's model is offered: those that the caller wished for and may use."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from gateway.errors import InvalidRequest
@@ -16,7 +16,7 @@ _PATTERN_SIGNS = "*?["
 
 @dataclass(frozen=True, slots=True)
 class OfferedTool:
-    """`label` is what the caller calls the server that the tool is of."""
+    """`label` is what the caller calls the server that the tool is of, or else its origin."""
 
     tool: Tool
     label: str
@@ -42,6 +42,10 @@ class Offered:
     def get(self, name: str) -> OfferedTool | None:
         return self.by_name.get(name)
 
+    def only_reads(self, name: str) -> bool:
+        offered = self.by_name.get(name)
+        return offered is not None and offered.tool.effect is Effect.READ
+
     def is_ours(self, name: str) -> bool:
         """Whether the gateway answers a call; one of a tool that nobody has, it answers too."""
         if (offered := self.by_name.get(name)) is not None:
@@ -55,6 +59,8 @@ NOTHING = Offered()
 def offered(tools: Sequence[Tool], wish: Wish, request: ChatRequest) -> Offered:
     """What the wish means among the caller's tools; a name that the caller uses itself is its own.
 
+    A tool that is offered twice needs approval if one of the offers says so.
+
     Raises:
         InvalidRequest: no tool is of the origin, or has the name, that is wished for.
     """
@@ -64,7 +70,9 @@ def offered(tools: Sequence[Tool], wish: Wish, request: ChatRequest) -> Offered:
         for tool in _chosen(tools, offer):
             if tool.name not in theirs:
                 asks = offer.approval.is_needed(tool.name)
-                by_name.setdefault(tool.name, OfferedTool(tool, offer.label, asks))
+                label = tool.origin if offer.label == OWN else offer.label
+                known = by_name.setdefault(tool.name, OfferedTool(tool, label, asks))
+                by_name[tool.name] = replace(known, needs_approval=known.needs_approval or asks)
     if len(by_name) + len(theirs) > MOST_TOOLS:
         raise InvalidRequest(
             f"tools: {len(by_name) + len(theirs)} tools are more than models take, which is "
@@ -77,7 +85,7 @@ def offered(tools: Sequence[Tool], wish: Wish, request: ChatRequest) -> Offered:
 
 def _chosen(tools: Sequence[Tool], offer: Offer) -> Sequence[Tool]:
     of_origin = [tool for tool in tools if offer.origin in (None, tool.origin)]
-    if not of_origin:
+    if not of_origin and offer.origin is not None:
         raise InvalidRequest(
             f"tools: the gateway has no tools of {shown(offer.origin or OWN)!r} for this caller; "
             f"there are those of {', '.join(_origins(tools)) or 'nobody'}"
@@ -86,7 +94,7 @@ def _chosen(tools: Sequence[Tool], offer: Offer) -> Sequence[Tool]:
         of_origin = [tool for tool in of_origin if tool.effect is Effect.READ]
     if offer.allowed is None:
         return [tool for tool in of_origin if not _must_be_named(tool)]
-    for pattern in offer.allowed:
+    for pattern in () if offer.is_usual else offer.allowed:
         _check(pattern, of_origin)
     return [tool for tool in of_origin if any(_reaches(one, tool) for one in offer.allowed)]
 

@@ -3,16 +3,19 @@
 import asyncio
 import json
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
-from gateway.errors import GatewayError, InvalidRequest
+from gateway import caller, request_id
+from gateway.errors import BadAnswer, GatewayError, InvalidRequest
+from gateway.llm.dialects.strict_json import read_json
 from gateway.llm.loop.offered import Offered
 from gateway.llm.loop.piece import CallBegun, CallEnded
 from gateway.llm.messages import ToolCall
-from gateway.text import displayable
+from gateway.text import displayable, shown
 from gateway.tools.result import written
 from gateway.tools.tool import Answer, Effect
 from gateway.tools.toolbox import Toolbox
@@ -23,8 +26,10 @@ CALL_SECONDS = 30.0
 MOST_AT_ONCE = 8
 MOST_CALLS = 50
 MOST_CHARACTERS = 50_000
+LEAST_CHARACTERS = 1_000
 # Asked again, a tool that reads may know something newer; one that writes would write twice.
 MOST_ALIKE = {Effect.READ: 2}
+_CANCELLED = "the tool was cancelled"
 
 Said = CallBegun | CallEnded
 
@@ -42,7 +47,9 @@ class CallSettings:
 class Calls:
     """The calls of one answer, over all its rounds; `are_used_up` once no more may be made.
 
-    `were_in_vain` is whether the last round had none that could be made.
+    `were_in_vain` is whether the last round had none that could be made, and `have_written`
+    whether one of them may have changed something. `room` is how many characters of results there
+    is room for yet: once it is used up, of each only the beginning is passed on.
     """
 
     def __init__(self, toolbox: Toolbox, offered: Offered, settings: CallSettings) -> None:
@@ -51,7 +58,9 @@ class Calls:
         self._settings = settings
         self._alike: Counter[tuple[str, str]] = Counter()
         self._made = 0
+        self.room: float = math.inf
         self.were_in_vain = False
+        self.have_written = False
 
     @property
     def are_used_up(self) -> bool:
@@ -65,8 +74,14 @@ class Calls:
 
         async def run_one(call: ToolCall) -> None:
             async with slots:
-                said.put_nowait(CallBegun(number, call, self._label(call)))
-                said.put_nowait(await self._ended(call, number))
+                label = self._label(call)
+                said.put_nowait(CallBegun(number, call, label))
+                ended = CallEnded(number, call, label, _CANCELLED, 0.0, error=_CANCELLED)
+                try:
+                    ended = await self._ended(call, number)
+                finally:
+                    # Whatever became of it: its end is waited for.
+                    said.put_nowait(ended)
 
         running = [asyncio.create_task(run_one(one), name=f"tool {one.name}") for one in calls]
         try:
@@ -82,16 +97,17 @@ class Calls:
         label = self._label(call)
         answer: Answer | None = None
         error: str | None = None
+        is_quoted = False
         try:
             answer = await self._answer(call)
-            output = _cut(displayable(written(answer)), self._settings.most_characters)
+            output = self._fitting(displayable(written(answer)))
         except GatewayError as refusal:
-            error = displayable(str(refusal))
+            error, is_quoted = displayable(str(refusal)), isinstance(refusal, BadAnswer)
         except asyncio.CancelledError:
             if _is_cancelled():
                 raise
-            error = "the tool was cancelled"
-        except Exception:
+            error = _CANCELLED
+        except (Exception, BaseExceptionGroup):
             # One tool that fails must not take the answer with it; the model is told.
             logger.exception("tool=%s failed", call.name)
             error = "the tool failed for a reason that only the gateway's log knows"
@@ -99,17 +115,35 @@ class Calls:
             error = output = _cut(error, self._settings.most_characters)
             answer = None
         milliseconds = (time.perf_counter() - began) * 1000
-        return CallEnded(number, call, label, output, milliseconds, answer, error)
+        logger.info(
+            "tool=%s server=%s outcome=%s milliseconds=%.1f characters=%d caller=%s request_id=%s",
+            shown(call.name),
+            label,
+            "ok" if error is None else "failed",
+            milliseconds,
+            len(output),
+            caller.current().name,
+            request_id.current(),
+        )
+        return CallEnded(
+            number, call, label, output, milliseconds, answer, error, is_quoted=is_quoted
+        )
+
+    def _fitting(self, text: str) -> str:
+        most = min(self._settings.most_characters, max(self.room, LEAST_CHARACTERS))
+        output = _cut(text, int(most))
+        self.room -= len(output)
+        return output
 
     async def _answer(self, call: ToolCall) -> Answer:
         arguments = _arguments(call)
-        self._admit(call, arguments)
+        self._admit(call)
         self.were_in_vain = False
         return await self._toolbox.call(
             call.name, arguments, deadline_seconds=self._settings.seconds
         )
 
-    def _admit(self, call: ToolCall, arguments: dict[str, object]) -> None:
+    def _admit(self, call: ToolCall) -> None:
         """Raises:
         InvalidRequest: it would be one call too many.
         """
@@ -122,13 +156,14 @@ class Calls:
         if offered is None:
             names = ", ".join(self._offered.by_name)
             raise InvalidRequest(f"no tool is named {call.name[:60]!r}; there are: {names}")
-        same = (call.name, json.dumps(arguments, sort_keys=True))
+        same = (call.name, _alike(call.arguments))
         if self._alike[same] >= MOST_ALIKE.get(offered.tool.effect, 1):
             raise InvalidRequest(
                 f"{call.name} was called with exactly these arguments before; its result is above, "
                 "and it is not called again"
             )
         self._alike[same] += 1
+        self.have_written = self.have_written or offered.tool.effect is not Effect.READ
         self._made += 1
 
     def _label(self, call: ToolCall) -> str:
@@ -137,13 +172,30 @@ class Calls:
 
 
 def _arguments(call: ToolCall) -> dict[str, object]:
+    name = shown(call.name)
     try:
-        arguments = json.loads(call.arguments or "{}")
+        arguments = read_json(call.arguments or "{}")
+        # Python reads 1e999 as infinite and half a character as one: no tool could be sent them.
+        json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(
+            f"the arguments of {name} have half a character in a text; write it whole"
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"the arguments of {call.name} are not JSON: {error}") from error
+        raise InvalidRequest(f"the arguments of {name} are not JSON: {error}") from error
     if not isinstance(arguments, dict):
-        raise InvalidRequest(f"the arguments of {call.name} must be a JSON object")
+        raise InvalidRequest(f"the arguments of {name} must be a JSON object")
     return arguments
+
+
+def _alike(arguments: str) -> str:
+    """The same for arguments that say the same: 1.0 is 1, and no order of keys tells them apart."""
+    return json.dumps(json.loads(arguments or "{}", parse_float=_number), sort_keys=True)
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def _is_cancelled() -> bool:

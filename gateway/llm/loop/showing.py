@@ -10,11 +10,14 @@ from gateway.llm.messages import Chunk, FinishReason, ToolCallDelta
 class Showing:
     """Hides the calls that the gateway answers itself, and holds the finish reason back.
 
-    `finish_reason` is the one that the model gave in this round.
+    `finish_reason` is the one that the model gave in this round. While it `holds_text`, a round's
+    text is told at its end, and only if it is the last.
     """
 
     def __init__(self, offered: Offered) -> None:
         self.finish_reason: FinishReason | None = None
+        self.holds_text = False
+        self._held: list[Chunk] = []
         self._offered = offered
         self._is_ours: dict[int, bool] = {}
         self._numbers: dict[int, int] = {}
@@ -33,6 +36,7 @@ class Showing:
         self._is_ours.clear()
         self._numbers.clear()
         self._unnamed.clear()
+        self._held.clear()
         self._needs_space = self._has_text
 
     def shown(self, chunk: Chunk) -> Iterator[Chunk]:
@@ -41,6 +45,9 @@ class Showing:
         calls = tuple(self._theirs(chunk)) if chunk.tool_calls else ()
         if calls != chunk.tool_calls or chunk.finish_reason:
             chunk = replace(chunk, tool_calls=calls, finish_reason=None)
+        if self.holds_text and (chunk.text or chunk.logprobs):
+            self._held.append(Chunk(chunk.text, logprobs=chunk.logprobs))
+            chunk = replace(chunk, text="", logprobs=None)
         if chunk.text:
             chunk = self._spaced(chunk)
         if chunk.says_something or chunk.extra or chunk.logprobs or chunk.usage or chunk.frame:
@@ -48,6 +55,7 @@ class Showing:
 
     def rest(self, finish_reason: FinishReason | None) -> Iterator[Chunk]:
         """The end of the whole answer."""
+        yield from self._held
         if finish_reason is not None:
             yield Chunk(finish_reason=finish_reason)
 

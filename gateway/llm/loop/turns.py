@@ -1,6 +1,7 @@
 """The rounds of one answer: a model speaks, its calls run, and it goes on with their results."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import fields, replace
 from typing import Any
@@ -27,6 +28,9 @@ Ask = Callable[[ChatRequest, Model | None, AsyncExitStack], Awaitable[Answering]
 
 # Only after these is a call whole; one that was cut off is not made.
 _WHOLE = ("tool_calls", "stop")
+# What OpenAI and Anthropic take as the name of a tool.
+_UNSENDABLE = re.compile(r"[^A-Za-z0-9_-]")
+_MOST_LETTERS = 64
 
 
 class Turns:
@@ -99,26 +103,44 @@ class Turns:
         return sum(known) if known and len(known) == len(self.rounds) else None
 
     @property
+    def has_written(self) -> bool:
+        """Whether a tool was called that may have changed something."""
+        return self._calls is not None and self._calls.have_written
+
+    @property
     def history(self) -> Sequence[Message]:
         return self._request.messages
 
     def __aiter__(self) -> AsyncIterator[Piece]:
         return self._pieces
 
-    async def begin(self, approved: frozenset[str]) -> None:
-        """Run the calls that the caller has allowed meanwhile, and wait for the first piece."""
-        if self._calls is not None and (allowed := _allowed(self._request.messages, approved)):
-            ended = []
-            async for piece in self._calls.run(allowed, number=0):
+    def unanswered(self, approved: frozenset[str]) -> Sequence[ToolCall]:
+        """Those of the calls at the end of the messages that are approved, and have no result."""
+        return _allowed(self._request.messages, approved)
+
+    async def begin(self, allowed: Mapping[str, bool]) -> None:
+        """Run the calls that the caller has allowed meanwhile, and wait for the first piece.
+
+        `allowed` says of each whether it may run; those that ran before only get an answer.
+        """
+        if self._calls is not None and allowed:
+            calls = self.unanswered(frozenset(allowed))
+            ended: dict[str, Message] = {
+                call.id: _again(call) for call in calls if not allowed[call.id]
+            }
+            made = [call for call in calls if allowed[call.id]]
+            async for piece in self._calls.run(made, number=0):
                 self._ready.append(piece)
                 if isinstance(piece, CallEnded):
-                    ended.append(piece)
-            self._answer_allowed(ended)
+                    ended[piece.call.id] = _result(piece)
+            self._answer_allowed([ended[call.id] for call in calls])
         await self._open()
 
     async def close(self) -> None:
-        await self._pieces.aclose()
-        await self._stack.aclose()
+        try:
+            await self._pieces.aclose()
+        finally:
+            await self._stack.aclose()
 
     @property
     def _begun(self) -> Answering:
@@ -128,7 +150,7 @@ class Turns:
     @property
     def _is_last(self) -> bool:
         """Whether the round that begins now must be the last, because no call may follow it."""
-        if self._calls is None:
+        if self._calls is None or self._request.tool_choice == ToolChoice("none"):
             return True
         is_spent = self._calls.are_used_up or self._calls.were_in_vain
         return len(self.rounds) >= self._most_rounds - 1 or is_spent
@@ -160,11 +182,15 @@ class Turns:
         showing = Showing(self.offered)
         while True:
             is_last = self._is_last
-            async with aclosing(self._spoken(showing)) as spoken:
+            # Text of earlier rounds would spoil an answer that is to be JSON.
+            showing.holds_text = self._request.answer_format is not None and not is_last
+            async with aclosing(self._spoken(showing, is_last=is_last)) as spoken:
                 async for chunk in spoken:
                     yield chunk
             ours, theirs = self._sorted(showing)
-            self._add(replace(self._said, tool_calls=(*theirs,) if is_last else (*ours, *theirs)))
+            # In the model's own order: some providers sign the first one for all.
+            made = theirs if is_last or not ours else self._said.tool_calls
+            self._add(replace(self._said, tool_calls=tuple(made)))
             if not is_last:
                 async with aclosing(self._called(calls, ours)) as called:
                     async for piece in called:
@@ -178,7 +204,7 @@ class Turns:
         for chunk in showing.rest(finish):
             yield chunk
 
-    async def _spoken(self, showing: Showing) -> AsyncGenerator[Chunk, None]:
+    async def _spoken(self, showing: Showing, *, is_last: bool) -> AsyncGenerator[Chunk, None]:
         """What the model says in the round that is open, and lets a client see."""
         assert self._answering is not None
         gathering = Gathering()
@@ -187,9 +213,11 @@ class Turns:
             for shown in showing.shown(chunk):
                 yield shown
             # Where rounds follow, the line of this one is written beside them.
-            self._answering.waits_for_ledger = not showing.goes_on
+            self._answering.waits_for_ledger = is_last or not showing.goes_on
         answers = gathering.answers
-        self._said = answers[0].message if answers else Message("assistant")
+        said = answers[0].message if answers else Message("assistant")
+        calls = tuple(map(self._sendable, said.tool_calls))
+        self._said = replace(said, tool_calls=calls)
         # Before its calls run: they may take long, and its place is for others.
         await self._close_round()
 
@@ -216,12 +244,29 @@ class Turns:
         ours = [call for call in calls if self.offered.is_ours(call.name)]
         return ours, [call for call in calls if not self.offered.is_ours(call.name)]
 
-    async def _open(self) -> None:
-        prefer = self._first.model if self._first else None
-        self._answering = await self._ask(self._next_request(), prefer, self._stack)
-        self._first = self._first or self._answering
+    def _sendable(self, call: ToolCall) -> ToolCall:
+        """A name that the model made up, such as `functions.search`, no provider takes back."""
+        if call.name in self.offered.by_name or not self.offered.is_ours(call.name):
+            return call
+        name = _UNSENDABLE.sub("_", call.name)[:_MOST_LETTERS]
+        return replace(call, name=name or "unnamed")
 
-    def _next_request(self) -> ChatRequest:
+    async def _open(self) -> None:
+        if self._answering is not None:
+            # What the last round held could be missing for this one.
+            await self._answering.written()
+        prefer = self._answering.model if self._answering else None
+        self._answering = await self._ask(self.next_request(), prefer, self._stack)
+        if self._first is None:
+            self._first = self._answering
+            self._make_room(self._first.model)
+
+    def _make_room(self, model: Model) -> None:
+        """Results may fill half of the model's window, at two characters a token at the least."""
+        if self._calls is not None and model.context_tokens:
+            self._calls.room = model.context_tokens
+
+    def next_request(self) -> ChatRequest:
         """The tools stay to the end: without them some models write their calls into the text."""
         if self._calls is None:
             return self._request
@@ -256,13 +301,13 @@ class Turns:
         self.messages.append(message)
         self._request = replace(self._request, messages=(*self._request.messages, message))
 
-    def _answer_allowed(self, ended: Sequence[CallEnded]) -> None:
+    def _answer_allowed(self, results: Sequence[Message]) -> None:
         """Right behind the calls and what else answers them: providers take them nowhere else."""
         messages = list(self._request.messages)
         place = _last_calls(messages) + 1
         while place < len(messages) and messages[place].role == "tool":
             place += 1
-        messages[place:place] = [_result(one) for one in ended]
+        messages[place:place] = results
         self._request = replace(self._request, messages=tuple(messages))
 
 
@@ -272,8 +317,8 @@ def _allowed(messages: Sequence[Message], approved: frozenset[str]) -> Sequence[
     if place < 0 or not approved:
         return ()
     answered = {one.tool_call_id for one in messages[place:]}
-    calls = messages[place].tool_calls
-    return [call for call in calls if call.id in approved and call.id not in answered]
+    calls = {call.id: call for call in messages[place].tool_calls}
+    return [call for one, call in calls.items() if one in approved and one not in answered]
 
 
 def _last_calls(messages: Sequence[Message]) -> int:
@@ -290,6 +335,14 @@ def _result(ended: CallEnded) -> Message:
         name=ended.call.name,
         is_error=ended.error is not None,
     )
+
+
+def _again(call: ToolCall) -> Message:
+    text = (
+        f"Error: {call.name} was allowed and called before; what it answered then is not known "
+        "here, and it is not called again. Look up what it did."
+    )
+    return Message("tool", (Text(text),), tool_call_id=call.id, name=call.name, is_error=True)
 
 
 def _finish(said: FinishReason | None, *, are_cut: bool, are_pending: bool) -> FinishReason | None:

@@ -27,7 +27,7 @@ class Offer:
 
     `allowed` are names, or patterns such as `search*`; a pattern, and None, which is all, reach
     no tool that destroys something or spends by itself: these must be named. With `only_reads`
-    no tool that writes is among them.
+    no tool that writes is among them. What `is_usual` was not asked for now, and may be away.
     """
 
     label: str
@@ -35,6 +35,7 @@ class Offer:
     allowed: tuple[str, ...] | None = None
     approval: Approval = NEVER
     only_reads: bool = False
+    is_usual: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Wish:
         """What the caller's own settings offer, where the request says nothing."""
         if self.offers or self.is_refused or not who.gateway_tools:
             return self
-        return replace(self, offers=(Offer(OWN, None, who.gateway_tools),))
+        return replace(self, offers=(Offer(OWN, None, who.gateway_tools, is_usual=True),))
 
 
 NO_TOOLS = Wish()

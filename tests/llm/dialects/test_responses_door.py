@@ -137,7 +137,7 @@ def test_calls_of_the_gateway_come_back_with_their_results() -> None:
         ("user", "Note it.", [], None),
         ("assistant", "", ["mcp_1", "mcp_2", "c1"], None),
         ("tool", labelled("add_note", "notes", "said to mcp_1"), [], "mcp_1"),
-        ("tool", "Error: gone", [], "mcp_2"),
+        ("tool", labelled("add_note", "notes", "gone", what="Error"), [], "mcp_2"),
         ("tool", "snow", [], "c1"),
         ("user", "Go on", [], None),
     ]
@@ -224,7 +224,12 @@ def test_tools_of_a_namespace_have_the_same_name_in_the_conversation() -> None:
     github = {"type": "namespace", "name": "github", "description": "", "tools": [WEATHER]}
     asked = read(
         tools=[github, WEATHER],
-        input=[call("c1", namespace="github"), output("c1", "snow"), call("c2")],
+        input=[
+            call("c1", namespace="github"),
+            call("c2"),
+            output("c1", "snow"),
+            output("c2", "sun"),
+        ],
     )
     assert [tool.name for tool in asked.tools] == ["github__weather", "weather"]
     assert [call.name for one in asked.messages for call in one.tool_calls] == [

@@ -1,4 +1,4 @@
-"""Calls of tools, what their descriptions were, and whole messages of conversations."""
+"""Calls of tools, approvals that were used, pins, and whole messages of conversations."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -30,5 +30,12 @@ def upgrade() -> None:
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "used_approvals",
+        sa.Column("caller", sa.Text(), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
+        sa.Column("time", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("caller", "call_id"),
     )
     op.add_column("conversation_messages", sa.Column("message", sa.Text(), nullable=True))
