@@ -11,6 +11,7 @@ from gateway.sources.reference import reference
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+HEADING_LINK = re.compile(r"\]\((?!https?:)([^)#]*)#([^)]+)\)")
 
 
 def test_the_reference_of_documents_is_what_the_command_writes() -> None:
@@ -24,8 +25,24 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
+    for target, heading in HEADING_LINK.findall(page.read_text("utf-8")):
+        there = page.parent / target if target else page
+        if there.suffix == ".md":
+            assert heading in headings(there), f"{target}#{heading}"
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page, as GitHub makes them of its headings."""
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 @pytest.mark.parametrize(
-    "command", ["serve", "stdio", "market", "search", "fetch", "documents", "check", "version"]
+    "command",
+    "serve stdio chat tools market search fetch documents check version".split(),
 )
 def test_every_command_explains_itself(command: str) -> None:
     said = subprocess.run(

@@ -29,8 +29,11 @@ SAID = {
     "ask.sh": "BTC/USDT",
     "chat.sh": "demo/demo-free (free)",
     "context.sh": "1 messages forgotten",
+    "gateway_tools.sh": "calls  search of gateway",
     "json.sh": "born 1",
+    "messages.sh": "calls  search of documents",
     "models.sh": "demo/demo-large",
+    "responses.sh": "Your question was: And at night?",
     "stream.sh": "This is a demo",
     "tools.sh": "The tools said: 8 degrees, rain; 14:05",
     "usage.sh": "calls since",
@@ -58,7 +61,7 @@ def run(script: Path, url: str, *, key: str = KEY) -> subprocess.CompletedProces
 
 def test_there_are_examples_and_it_is_known_what_each_script_says() -> None:
     assert {script.name for script in SCRIPTS} == SAID.keys()
-    assert len(HTTP_FILES) >= 5
+    assert len(HTTP_FILES) >= 8
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
@@ -111,7 +114,7 @@ def test_every_request_of_a_file_is_answered_as_it_says(
             assert answer.status_code == request.status, f"{request.name}: {answer.text[:500]}"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/router.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/router.md", "docs/clients.md"])
 def test_the_python_of_a_page_runs_as_it_stands(page: str, gateway: GatewayProcess) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
     assert blocks
