@@ -17,6 +17,7 @@ from gateway.endpoints.connected import WhileConnected
 from gateway.endpoints.live_stream import LiveStream
 from gateway.endpoints.openai_problems import error_fields, openai_refusal
 from gateway.endpoints.problems import in_our_terms
+from gateway.endpoints.tool_events import rounds_to_json
 from gateway.errors import BadAnswer, GatewayError, Unavailable
 from gateway.llm.completion import Hints
 from gateway.llm.dialects.responses_door import (
@@ -28,7 +29,6 @@ from gateway.llm.dialects.responses_door import (
     body,
     event,
     kept_items,
-    rounds_to_json,
     usage_to_json,
 )
 from gateway.llm.loop.loop import ToolLoop
@@ -190,7 +190,7 @@ def _facts(question: Question, turns: Turns) -> dict[str, Any]:
         "tier": turns.tier,
         "cost_usd": usd(turns.cost_microusd),
         "quota_remaining": turns.quota_remaining,
-        "rounds": rounds_to_json(turns.rounds),
+        **rounds_to_json(turns.rounds),
         "left_out_tools": list(question.asked.tools.left_out),
     }
     return {"usage": usage_to_json(turns.usage), "gateway": ours}

@@ -49,6 +49,7 @@ def _round(one: Round) -> dict[str, Any]:
         "model": one.model.id,
         "tier": one.model.tier,
         "route_id": one.route_id,
+        "attempts": one.attempts,
         "usage": usage_to_json(one.usage),
         "cost_usd": usd(one.cost_microusd),
         "tool_calls": [

@@ -123,8 +123,8 @@ async def test_tools_of_the_gateway_run_while_the_client_waits(door: Door) -> No
     assert "the notes are locked" in failed.error.content[0]["text"]
     assert answer.output_text == "I note.Done."
     rounds = answer.model_extra["gateway"]["rounds"]
-    assert [len(one["calls"]) for one in rounds] == [2, 0]
-    assert answer.usage.output_tokens == sum(one["usage"]["output_tokens"] for one in rounds)
+    assert [len(one["tool_calls"]) for one in rounds] == [2, 0]
+    assert answer.usage.output_tokens == sum(one["usage"]["completion_tokens"] for one in rounds)
 
     await door.ask(input="And now?", previous_response_id=answer.id, tools=[NOTES])
     roles = [role for role, _ in sent(door)]

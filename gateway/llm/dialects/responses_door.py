@@ -5,7 +5,6 @@ from gateway.llm.dialects.responses_door_answer import (
     body,
     event,
     response_of,
-    rounds_to_json,
     usage_to_json,
 )
 from gateway.llm.dialects.responses_door_kept import item_of, kept_items
@@ -33,6 +32,5 @@ __all__ = [
     "item_of",
     "kept_items",
     "response_of",
-    "rounds_to_json",
     "usage_to_json",
 ]

@@ -1,11 +1,10 @@
 """An answer as a response object, whole or in events, the way OpenAI's clients read it."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.llm.loop.piece import CallEnded, Round
 from gateway.llm.messages import FinishReason, Usage
 
 _dumped = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -90,24 +89,6 @@ def usage_to_json(usage: Usage) -> dict[str, Any]:
     }
 
 
-def rounds_to_json(rounds: Iterable[Round]) -> list[dict[str, Any]]:
-    return [
-        {
-            "model": one.model.id,
-            "route_id": one.route_id,
-            "attempts": one.attempts,
-            "usage": usage_to_json(one.usage),
-            "cost_usd": usd(one.cost_microusd),
-            "calls": [_call(call) for call in one.calls],
-        }
-        for one in rounds
-    ]
-
-
-def usd(microusd: int | None) -> float | None:
-    return None if microusd is None else microusd / 1_000_000
-
-
 def event(document: Mapping[str, Any]) -> bytes:
     """One server-sent event."""
     return b"event: %s\ndata: %s\n\n" % (document["type"].encode(), body(document))
@@ -124,12 +105,3 @@ def _status(reason: str | None, *, is_over: bool, has_failed: bool) -> str:
     if not is_over:
         return "in_progress"
     return "completed" if reason is None else "incomplete"
-
-
-def _call(call: CallEnded) -> dict[str, Any]:
-    return {
-        "name": call.call.name,
-        "server_label": call.label,
-        "milliseconds": round(call.milliseconds, 3),
-        "error": call.error,
-    }
