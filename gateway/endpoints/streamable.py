@@ -20,13 +20,16 @@ from gateway.endpoints.body_limit import replaying
 from gateway.endpoints.event_stream import EVENT_STREAM_HEADERS, EventStream
 
 ALLOWED_METHODS = "GET, HEAD, POST, OPTIONS"
+# In some text instead of its place it does no harm: who accepts a stream can read one.
+_PROGRESS = b'"progressToken"'
 
 
 class StreamableTransport:
     """An ASGI app, open while its `async with` is; its body comes whole from `BodyLimit`.
 
     Answers are plain JSON. Since 2026-07-28 a call that takes over 15 s turns into an event
-    stream with pings, if the client accepts one. A client that goes away cancels its call.
+    stream with pings, if the client accepts one; in any version one whose progress is asked for is
+    an event stream from the start. A client that goes away cancels its call.
     """
 
     def __init__(self, server: Server[Any]) -> None:
@@ -84,11 +87,8 @@ class StreamableTransport:
         if _is_modern(headers) and _accepts_stream(headers):
             await self._patient.handle_request(lenient, replaying(body, receive), send)
             return
-        await self._answer_while_connected(lenient, body, receive=receive, send=send)
-
-    async def _answer_while_connected(
-        self, scope: Scope, body: bytes, *, receive: Receive, send: Send
-    ) -> None:
+        tells_progress = _PROGRESS in body and _accepts_stream(headers)
+        manager = self._patient if tells_progress else self._plain
         async with anyio.create_task_group() as group:
 
             async def leave_with_the_client() -> None:
@@ -97,7 +97,7 @@ class StreamableTransport:
                 group.cancel_scope.cancel()
 
             group.start_soon(leave_with_the_client)
-            await self._plain.handle_request(scope, replaying(body, receive), send)
+            await manager.handle_request(lenient, replaying(body, receive), send)
             group.cancel_scope.cancel()
 
 
