@@ -18,15 +18,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a model is told about one tool; `digest` is the hash by which it is pinned."""
+    """What is told about one tool; `digest` is the hash by which it is pinned."""
 
     name: str
     description: str
     schema: Mapping[str, object]
+    effect: str = "read"
+    origin: str = "gateway"
 
     @property
     def digest(self) -> str:
-        told = [self.name, self.description, self.schema]
+        told = [self.name, self.description, self.schema, self.effect, self.origin]
         return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 

@@ -47,7 +47,7 @@ class PinWatch:
             await self._bell.wait()
             self._bell.clear()
             seen, self._seen = self._seen, {}
-            told = [Told(one.name, one.description, one.input_schema) for one in seen.values()]
+            told = [told_of(one) for one in seen.values()]
             try:
                 await self._pins.check(told)
             except GatewayError as error:
@@ -56,3 +56,7 @@ class PinWatch:
             except Exception:
                 # What cannot be compared must not keep the next from being compared.
                 logger.exception("tools could not be compared with their pins")
+
+
+def told_of(tool: Tool) -> Told:
+    return Told(tool.name, tool.description, tool.input_schema, str(tool.effect), tool.origin)

@@ -22,7 +22,7 @@ from gateway.tools.tool import Effect, Tool
 from gateway.tools.toolbox import ToolSource
 
 BUNDLED_MARKET = "market"
-# Of the gateway's own tools: a server's tool of that name gets its server's name in front.
+# Of the gateway's own tools: whoever else has one of that name gets another.
 OWN_NAMES = (
     "search",
     "fetch",
@@ -87,7 +87,7 @@ async def opened_services(config: Config, stack: AsyncExitStack) -> Services:
     for described in config.grpc_services:
         service = await stack.enter_async_context(_grpc_service(described))
         grpc.append(service)
-        methods = MethodTools(service).tools
+        methods = MethodTools(service, reserved=_reserved(config)).tools
         tools.append(_for_readers(methods) if described.is_public else _for_spenders(methods))
         if described.is_public:
             public.append(service)
@@ -111,12 +111,16 @@ async def _providers(
         program = await stack.enter_async_context(MarketProgram(settings))
         bundled = Provider(BUNDLED_MARKET, program.address, write_deadline_seconds=WRITE_SECONDS)
         await stack.enter_async_context(bundled)
-        return [bundled], [ServiceTools(bundled, config.market.exposure).tools]
+        market = ServiceTools(bundled, config.market.exposure, reserved=_reserved(config))
+        return [bundled], [market.tools]
     providers = [_provider(service) for service in config.services]
     for provider in providers:
         await stack.enter_async_context(provider)
     named = zip(providers, config.services, strict=True)
-    return providers, [ServiceTools(one, service.exposure).tools for one, service in named]
+    return providers, [
+        ServiceTools(one, service.exposure, reserved=_reserved(config)).tools
+        for one, service in named
+    ]
 
 
 def _provider(service: ServiceConfig) -> Provider:
@@ -163,12 +167,17 @@ async def _remote(
             RemoteTools(
                 server,
                 named.exposure,
-                reserved={*OWN_NAMES, *config.remote_tool_names},
+                reserved=_reserved(config),
                 earlier=tuple(tools),
             )
         )
     await stack.enter_async_context(_all_open(servers))
     return servers, tools
+
+
+def _reserved(config: Config) -> frozenset[str]:
+    """Names that mean one thing whoever is there: our own, and those that the settings give."""
+    return frozenset((*OWN_NAMES, *config.remote_tool_names))
 
 
 @asynccontextmanager
@@ -196,10 +205,15 @@ def _for_spenders(source: ToolSource) -> ToolSource:
 def _for_readers(source: ToolSource) -> ToolSource:
     """Of a public service, what reads is for everybody."""
 
+    all_tools: Sequence[Tool] = ()
+    reading: Sequence[Tool] = ()
+
     async def tools() -> Sequence[Tool]:
-        all_tools = await source()
-        if caller.current().may_spend:
-            return all_tools
-        return [tool for tool in all_tools if tool.effect is Effect.READ]
+        nonlocal all_tools, reading
+        if (listed := await source()) is not all_tools:
+            # The same object until something changes, as a toolbox expects it.
+            all_tools = listed
+            reading = [tool for tool in listed if tool.effect is Effect.READ]
+        return all_tools if caller.current().may_spend else reading
 
     return tools

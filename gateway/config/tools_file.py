@@ -1,13 +1,13 @@
 """`tools.yaml`: other MCP servers, how to reach them, and which of their tools are shown."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import yaml
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from gateway.config.files import read
 from gateway.config.formats import WebUrl
@@ -43,6 +43,14 @@ def _portable(name: str) -> str:
     return name
 
 
+def _texts(given: Any) -> Any:
+    """Checked as a whole, because what is said of one value would show it."""
+    values = given.values() if isinstance(given, dict) else given
+    if isinstance(values, Iterable) and not all(isinstance(one, str) for one in values):
+        raise ValueError("takes texts only: a number stands in quotes")
+    return given
+
+
 def _schema(schema: dict[str, Any]) -> dict[str, Any]:
     check_schema(schema)
     return schema
@@ -59,8 +67,10 @@ class McpServerConfig(Strict):
     """One server: a `command` that is run, or a `url`; and which of its tools are shown."""
 
     command: Listed[Text] | None = None
-    args: Listed[str] = ()
-    env: Annotated[dict[Variable, str], Field(repr=False)] = Field(default_factory=dict)
+    args: Annotated[Listed[str], BeforeValidator(_texts), Field(repr=False)] = ()
+    env: Annotated[dict[Variable, str], BeforeValidator(_texts), Field(repr=False)] = Field(
+        default_factory=dict
+    )
     inherit_env: Listed[Variable] = INHERITED
     cwd: Text | None = None
     url: WebUrl | None = None

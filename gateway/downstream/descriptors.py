@@ -104,6 +104,7 @@ class Collection:
 
     def __init__(self) -> None:
         self._files: dict[str, FileDescriptorProto] = {}
+        self._imported: set[str] = set()
         self._bytes = 0
 
     def add(self, raw: bytes) -> None:
@@ -120,8 +121,7 @@ class Collection:
 
     def missing(self) -> set[str]:
         """What is imported and not there."""
-        imported = {name for file in self._files.values() for name in file.dependency}
-        return imported - self._files.keys()
+        return self._imported - self._files.keys()
 
     def complete(self) -> set[str]:
         """Adds the library's own files where they are missing; what is missing still."""
@@ -163,6 +163,9 @@ class Collection:
         if self._bytes > MAX_BYTES:
             raise ValueError(f"its descriptors have more than {MAX_BYTES} bytes")
         self._files[file.name] = own or file
+        self._imported.update(self._files[file.name].dependency)
+        if len(file.dependency) > MAX_FILES or len(self._imported) > MAX_FILES:
+            raise ValueError(f"its files import more than {MAX_FILES} others")
 
     def _place(
         self, name: str, ordered: dict[str, FileDescriptorProto], above: tuple[str, ...]

@@ -1,5 +1,6 @@
 """Which methods of a service may be called, and as what; whatever nobody named stays hidden."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -24,6 +25,13 @@ from gateway.downstream.methods import (
     ToolSpec,
 )
 from gateway.downstream.service import Method
+
+MAX_FOUND = 5_000  # methods, shown or not
+MAX_SHOWN = 500
+MAX_SCHEMA_CHARACTERS = 4 * 1024 * 1024  # of all that are shown
+_TOO_MANY = (
+    f"{MAX_SHOWN} methods are the most, and so are schemas of {MAX_SCHEMA_CHARACTERS:,} characters"
+)
 
 _GRAVITY: Mapping[Effect, int] = {"read": 0, "write": 1, "destroy": 2}
 
@@ -70,7 +78,7 @@ class _Found:
 
 def expose(descriptors: Descriptors, exposure: MethodExposure) -> Exposed:
     """Raises:
-    ValueError: the descriptors contradict each other.
+    ValueError: the descriptors contradict each other, or have too many methods.
     """
     pool = descriptors.pool()
     found, unsupported = _found(descriptors, pool)
@@ -81,7 +89,9 @@ def _found(descriptors: Descriptors, pool: DescriptorPool) -> tuple[dict[str, _F
     reader = OptionReader(pool)
     found: dict[str, _Found] = {}
     unsupported: list[str] = []
-    for descriptor, proto in _methods(descriptors, pool):
+    for number, (descriptor, proto) in enumerate(_methods(descriptors, pool)):
+        if number == MAX_FOUND:
+            raise ValueError(f"it has more than {MAX_FOUND} methods")
         if proto.client_streaming:
             unsupported.append(descriptor.full_name)
             continue
@@ -119,6 +129,8 @@ class _Exposing:
         self._comments = dict(pair for file in descriptors.files for pair in comments(file))
         self._mistakes = list(descriptors.mistakes)
         self._kinds: set[str] = set()
+        self._methods_left = MAX_SHOWN
+        self._characters_left = MAX_SCHEMA_CHARACTERS
 
     def exposed(self, unsupported: Sequence[str]) -> Exposed:
         self._check_names(unsupported)
@@ -204,12 +216,19 @@ class _Exposing:
     ) -> ExposedMethod | None:
         if tool is None and document is None and not is_needed:
             return None
+        if not self._methods_left or self._characters_left <= 0:
+            self._mistakes.append(f"{one.full_name} is left out: {_TOO_MANY}")
+            return None
         said = (tool and tool.description) or self._comments.get(one.full_name)
+        asked = input_schema(one.descriptor.input_type, self._comments)
         answer = output_schema(one.descriptor.output_type, self._comments)
+        # A service describes itself: what it says must not be more than can be kept.
+        self._methods_left -= 1
+        self._characters_left -= sum(len(json.dumps(schema)) for schema in (asked, answer))
         return ExposedMethod(
             path=f"/{one.service}/{one.descriptor.name}",
             full_name=one.full_name,
-            input_schema=input_schema(one.descriptor.input_type, self._comments),
+            input_schema=asked,
             output_schema=_of_stream(answer) if one.is_streaming else answer,
             description=said or (document.description if document else ""),
             effect=effect,
@@ -278,8 +297,8 @@ class _Exposing:
             name = f"{method.full_name.rpartition('.')[0]}.{method.document.values}"
             if name not in shown:
                 needed = self._method(self._found[name], "read", is_needed=True)
-                assert needed is not None
-                yield needed
+                if needed is not None:
+                    yield needed
 
 
 def _merged(

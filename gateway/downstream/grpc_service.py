@@ -49,6 +49,7 @@ MAX_CONCURRENT = 64
 QUEUE_SECONDS = 1.0
 PROBE_SECONDS = 10.0
 MAX_MESSAGES = 1_000
+MAX_MISTAKES = 20  # that are told
 MAX_ANSWER_BYTES = 900_000  # a tool may answer a million characters
 
 _BACKOFF = Backoff(first_seconds=0.25, most_seconds=2)
@@ -321,9 +322,9 @@ class GrpcService:
         except ValueError as error:
             raise BadAnswer(f"{self.name}: {plain(str(error))}") from error
         self._descriptors, self._exposed = descriptors, exposed
+        self.mistakes = _told(exposed.mistakes)
         self._report(exposed)
         has_changed = exposed.methods != self.methods or not self._known.is_set()
-        self.mistakes = tuple(plain(mistake) for mistake in exposed.mistakes)
         self._known.set()
         if has_changed:
             self.methods, self.revision = exposed.methods, object()
@@ -331,8 +332,8 @@ class GrpcService:
 
     def _report(self, exposed: Exposed) -> None:
         logger.info("downstream=%s methods=%d", self.name, len(exposed.methods))
-        for mistake in exposed.mistakes:
-            logger.warning("downstream=%s mistake=%r", self.name, plain(mistake))
+        for mistake in self.mistakes:
+            logger.warning("downstream=%s mistake=%r", self.name, mistake)
         if exposed.unsupported:
             names = plain(", ".join(exposed.unsupported))
             logger.info("downstream=%s left out, as the caller streams: %s", self.name, names)
@@ -345,6 +346,13 @@ class GrpcService:
         except Exception:
             # Whoever listens must not be able to stop the watch.
             logger.exception("downstream=%s: its change was not taken up", self.name)
+
+
+def _told(mistakes: Sequence[str]) -> tuple[str, ...]:
+    """However many a service makes, a few tell what is wrong."""
+    told = tuple(map(plain, mistakes[:MAX_MISTAKES]))
+    left_out = len(mistakes) - len(told)
+    return (*told, f"and {left_out} more") if left_out else told
 
 
 def _of(messages: list[dict[str, Any]], why_cut: str | None = None) -> dict[str, Any]:

@@ -54,9 +54,9 @@ if os.getppid() == int(sys.argv[1]):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to run; `environment` is all that it gets to see of one."""
+    """What to run, secrets and all; `environment` is all that it gets to see of one."""
 
-    command: tuple[str, ...]
+    command: tuple[str, ...] = field(repr=False)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     folder: Path | None = None
 
@@ -252,25 +252,26 @@ class Lines:
 
     def __init__(self, most_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self._most_bytes = most_bytes
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._line = bytearray()
+        self._is_whole = True
 
     def split(self, chunk: bytes) -> Iterator[tuple[bytes, bool]]:
         """Each line that has ended, and whether it is whole."""
         *ended, rest = chunk.split(b"\n")
         for part in ended:
             self._add(part)
-            line, is_whole = b"".join(self._parts), self._size <= self._most_bytes
-            self._parts, self._size = [], 0
+            line, is_whole = bytes(self._line), self._is_whole
+            self._line.clear()
+            self._is_whole = True
             if line.strip():
                 yield line, is_whole
         self._add(rest)
 
     def _add(self, part: bytes) -> None:
-        self._size += len(part)
-        self._parts.append(part)
-        if self._size > self._most_bytes:
-            self._parts = [b"".join(self._parts)[:BEGINNING_BYTES]]
+        self._line += part
+        if len(self._line) > self._most_bytes or not self._is_whole:
+            self._is_whole = False
+            del self._line[BEGINNING_BYTES:]
 
 
 class _ErrorLog:
@@ -282,25 +283,30 @@ class _ErrorLog:
         self._lines = Lines(most_bytes=64 * 1024)
         self._since = clock()
         self._count = 0
-        self._last = ""
+        self._last = b""
 
     def take(self, chunk: bytes) -> None:
         for line, _ in self._lines.split(chunk):
-            self._log(plain(line.decode(errors="replace"), limit=MAX_LOG_CHARACTERS))
+            # Only what is logged is read: a child may say more than anybody could.
+            self._log(line[: 4 * MAX_LOG_CHARACTERS])
 
     def end(self, *, is_crash: bool) -> None:
         # What it said last is mostly why; other lines may hold what passed through it.
         if is_crash and self._last:
-            logger.info("mcp=%s ended after saying %r", self._name, self._last)
+            logger.info("mcp=%s ended after saying %r", self._name, _clean(self._last))
 
-    def _log(self, line: str) -> None:
-        self._last = line or self._last
+    def _log(self, line: bytes) -> None:
+        self._last = line
         now = self._clock()
         if now - self._since >= 60:
             self._since, self._count = now, 0
         self._count += 1
         if self._count <= MAX_LOG_LINES:
-            logger.debug("mcp=%s stderr=%r", self._name, line)
+            logger.debug("mcp=%s stderr=%r", self._name, _clean(line))
+
+
+def _clean(line: bytes) -> str:
+    return plain(line.decode(errors="replace"), limit=MAX_LOG_CHARACTERS)
 
 
 def _launched(command: tuple[str, ...]) -> tuple[str, ...]:

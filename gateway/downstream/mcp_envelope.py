@@ -111,16 +111,18 @@ class ModernEra:
 
     def headers(self, message: Json) -> Mapping[str, str]:
         # Imported where it is needed: most servers have a handshake.
-        from mcp.shared.inbound import encode_header_value, mcp_param_headers, x_mcp_header_map
+        from mcp.shared import inbound
 
         headers = {"mcp-protocol-version": MODERN, "mcp-method": str(message.get("method"))}
         parameters = message.get("params", {})
         if message.get("method") != "tools/call":
             return headers
         name = parameters["name"]
-        fields = x_mcp_header_map(self._schemas.get(name, {}))
-        headers |= mcp_param_headers(fields, parameters["arguments"])
-        return {**headers, "mcp-name": encode_header_value(name)}
+        schema = self._schemas.get(name, {})
+        if inbound.find_invalid_x_mcp_header(schema) is None:
+            fields = inbound.x_mcp_header_map(schema)
+            headers |= inbound.mcp_param_headers(fields, parameters["arguments"])
+        return {**headers, "mcp-name": inbound.encode_header_value(name)}
 
 
 def _version(server: Any) -> str | None:

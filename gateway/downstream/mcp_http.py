@@ -1,6 +1,7 @@
 """What the two HTTP transports of MCP share: one address, bounded answers, statuses in words."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ BUSY_SECONDS = 5.0
 # Beside the calls: the stream of notifications, a cancellation, a look at the tools.
 SPARE_CONNECTIONS = 8
 _KEPT = (307, 308)  # redirects that keep the method and the body
+# It goes back in a header; one that could not is as good as none.
+_ID = re.compile(rb"[\x21-\x7e]{1,1000}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,10 @@ class Endpoint:
 
 def client(endpoint: Endpoint, *, max_concurrent: int) -> httpx.AsyncClient:
     """Follows no redirect by itself, takes no proxy and no login from the environment."""
+    headers = httpx.Headers(dict(endpoint.headers))
+    headers["accept-encoding"] = "identity"
     return httpx.AsyncClient(
-        headers=endpoint.headers,
+        headers=headers,
         timeout=httpx.Timeout(None, connect=CONNECT_SECONDS, write=WRITE_SECONDS),
         limits=httpx.Limits(max_connections=max_concurrent + SPARE_CONNECTIONS),
         trust_env=False,
@@ -99,7 +104,8 @@ def refuse(response: httpx.Response, *, has_session: bool) -> None:
         raise Busy("limits the rate (HTTP 429)", retry_after_seconds=seconds)
     if 300 <= status < 400:
         raise NotSent(f"it redirects to another place (HTTP {status}), which is not followed")
-    if status in (400, 404, 405, 406, 410, 413, 415, 503):
+    # Not 503: proxies say so too when the server behind them was lost in the middle of a request.
+    if status in (400, 404, 405, 406, 410, 413, 415):
         raise NotSent(f"it answers HTTP {status}")
     raise Lost(f"it answers HTTP {status}")
 
@@ -107,18 +113,16 @@ def refuse(response: httpx.Response, *, has_session: bool) -> None:
 async def body(response: httpx.Response, inbox: Inbox) -> bytes:
     """
     Raises:
-        Garbled: it is larger than a message may be.
+        Garbled: it is larger than a message may be, or packed.
     """
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.aiter_bytes():
-        inbox.heard(len(part))
-        size += len(part)
-        if size > MAX_MESSAGE_BYTES:
+    whole = bytearray()
+    async for chunk in _chunks(response):
+        inbox.heard(len(chunk))
+        whole += chunk
+        if len(whole) > MAX_MESSAGE_BYTES:
             limit = MAX_MESSAGE_BYTES // (1024 * 1024)
             raise Garbled(f"sent an answer of more than {limit} MiB")
-        parts.append(part)
-    return b"".join(parts)
+    return bytes(whole)
 
 
 def is_json(response: httpx.Response) -> bool:
@@ -174,12 +178,24 @@ async def ended(*tasks: asyncio.Task[None] | None) -> None:
     await asyncio.gather(*running, return_exceptions=True)
 
 
+async def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+    """As they come over the wire: a few packed kilobytes may be gigabytes.
+
+    Raises:
+        Garbled: they are packed, which nobody asked for.
+    """
+    if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Garbled("packed its answer, which it was asked not to do")
+    async for chunk in response.aiter_raw():
+        yield chunk
+
+
 async def _lines(response: httpx.Response, inbox: Inbox) -> AsyncIterator[tuple[bytes, bool]]:
     """Lines that end with CR LF, LF or CR, as the specification of event streams allows."""
     kept = bytearray()
     dropped = 0
     after_cr = False
-    async for chunk in response.aiter_bytes():
+    async for chunk in _chunks(response):
         inbox.heard(len(chunk))
         if after_cr and chunk.startswith(b"\n"):
             chunk = chunk[1:]
@@ -206,8 +222,8 @@ def _read_field(event: Event, line: bytes, *, is_whole: bool) -> None:
                 event.data.append(value)
         case b"event":
             event.name = value.decode(errors="replace")
-        case b"id":
-            event.id = value.decode(errors="replace")
+        case b"id" if _ID.fullmatch(value):
+            event.id = value.decode()
         case b"retry" if value.isdigit() and len(value) < 9:
             event.retry_seconds = int(value) / 1000
 
@@ -245,4 +261,4 @@ def _content_type(response: httpx.Response) -> str:
 
 def _retry_after(response: httpx.Response) -> float:
     said: str = response.headers.get("retry-after", "")
-    return min(float(said), 3600.0) if said.isdigit() else BUSY_SECONDS
+    return min(float(said), 3600.0) if said.isdecimal() else BUSY_SECONDS

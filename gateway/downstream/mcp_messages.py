@@ -1,14 +1,11 @@
 """What MCP servers say: their tools, their answers, and what can go wrong on the way."""
 
 import json
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.downstream.translation import plain
-
-logger = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 MAX_TOOLS = 500
@@ -103,18 +100,18 @@ class McpAnswer:
     is_error: bool
 
 
-def read_tools(listed: Iterable[Any], *, server: str) -> Sequence[ListedTool]:
-    """A tool that makes no sense is left out, and so is the second of one name."""
+def read_tools(listed: Iterable[Any]) -> tuple[Sequence[ListedTool], Sequence[str]]:
+    """The tools, and what is said of those that make no sense; the second of one name is none."""
     tools: dict[str, ListedTool] = {}
+    left_out: list[str] = []
     for one in listed:
         try:
             tool = _tool(one)
         except (ValueError, RecursionError) as error:
-            name = plain(str(one.get("name")) if isinstance(one, Mapping) else "", limit=60)
-            logger.warning("mcp=%s left out tool=%r: %s", server, name, error)
+            left_out.append(f"{_name(one)!r}: {error}")
             continue
         tools.setdefault(tool.name, tool)
-    return tuple(tools.values())
+    return tuple(tools.values()), left_out
 
 
 def read_answer(result: Json) -> McpAnswer:
@@ -132,6 +129,11 @@ def read_answer(result: Json) -> McpAnswer:
         structured=structured if isinstance(structured, Mapping) else None,
         is_error=result.get("isError") is True,
     )
+
+
+def _name(listed: Any) -> str:
+    name = listed.get("name") if isinstance(listed, Mapping) else None
+    return plain(name[:MAX_NAME_CHARACTERS], limit=60) if isinstance(name, str) else ""
 
 
 def _tool(listed: Any) -> ListedTool:

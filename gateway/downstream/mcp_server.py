@@ -34,6 +34,7 @@ from gateway.downstream.mcp_session import Session
 from gateway.downstream.mcp_translation import refuse_failure, translated
 from gateway.downstream.mcp_transports import Way, link
 from gateway.downstream.status import State, Status
+from gateway.downstream.storm import Storm
 from gateway.downstream.translation import ServiceDown, plain
 from gateway.errors import RateLimited
 
@@ -52,6 +53,7 @@ _LOOK_SECONDS = 10.0
 _PATIENCE_SECONDS = 5.0
 # A server may say all the time that its tools have changed.
 _RELIST_SECONDS = 0.5
+_MOST_STORM_SECONDS = 10.0
 # A connection that held this long was a good one: its end is the first failure again.
 _STEADY_SECONDS = 30.0
 _BACKOFF = Backoff(first_seconds=0.25, most_seconds=30)
@@ -216,6 +218,8 @@ class McpServer:
                 if not (may_repeat and isinstance(trouble, Lost)):
                     raise
                 may_repeat = False
+                # A server that is just dying would lose the repetition too.
+                await asyncio.sleep(self._backoff.pause_seconds(attempts))
 
     @asynccontextmanager
     async def _turn(self, ends_at: float) -> AsyncIterator[None]:
@@ -316,8 +320,11 @@ class McpServer:
             Trouble: always, in the end.
         """
         silent_looks = 0
+        storm = Storm(most_seconds=_MOST_STORM_SECONDS)
         while True:
             await self._rest(session, self._probe_seconds)
+            if self._bell.is_set():
+                await self._rest(session, storm.pause_seconds(), is_deaf=True)
             self._bell.clear()
             try:
                 async with asyncio.timeout(_LOOK_SECONDS):

@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 # Of what nobody asked for, since the last answer: noise, notifications, answers to nothing.
 MAX_UNASKED_BYTES = 4 * MAX_MESSAGE_BYTES
+MOST_LEFT_OUT = 5  # tools that are told of
 COURTESY_SECONDS = 2.0
 MAX_COURTESIES = 64
 # The specification forbids to cancel these.
@@ -67,6 +68,7 @@ class Session:
         self._ids = itertools.count(1)
         self._pending: dict[int, tuple[asyncio.Future[Any], Progress | None]] = {}
         self._unasked_bytes = 0
+        self._left_out: Sequence[str] = ()
         self._courtesies: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -102,6 +104,7 @@ class Session:
             Trouble: they cannot be listed.
         """
         tools: dict[str, ListedTool] = {}
+        left_out: list[str] = []
         seen: set[str] = set()
         parameters: Json = {}
         for _ in range(MAX_PAGES):
@@ -110,7 +113,9 @@ class Session:
             if not isinstance(page, list):
                 raise Garbled("sent a list of tools that is none")
             # Read page by page: what is left out of one is not kept until the last.
-            for tool in read_tools(page, server=self._name):
+            read, strange = read_tools(page)
+            left_out += strange[:MOST_LEFT_OUT]
+            for tool in read:
                 tools.setdefault(tool.name, tool)
             if not isinstance(cursor, str) or cursor in seen or len(tools) > MAX_TOOLS:
                 break
@@ -120,9 +125,16 @@ class Session:
             logger.warning(
                 "mcp=%s lists more than %d tools; the first count", self._name, MAX_TOOLS
             )
+        self._tell_of(left_out[:MOST_LEFT_OUT])
         first = tuple(tools.values())[:MAX_TOOLS]
         self._era.learn({tool.name: tool.input_schema for tool in first})
         return first
+
+    def _tell_of(self, left_out: Sequence[str]) -> None:
+        """Once for each list: it is asked for every minute, and may have thousands of them."""
+        if left_out and left_out != self._left_out:
+            logger.warning("mcp=%s left out tools: %s", self._name, "; ".join(left_out))
+        self._left_out = left_out
 
     async def call(
         self, tool: str, arguments: Json, *, on_progress: OnProgress | None = None

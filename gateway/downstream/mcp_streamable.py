@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Mapping
 
 import httpx
@@ -11,13 +12,21 @@ from gateway.downstream.backoff import Backoff
 from gateway.downstream.mcp_envelope import MODERN
 from gateway.downstream.mcp_http import Endpoint, exchange
 from gateway.downstream.mcp_link import Inbox, Outgoing
-from gateway.downstream.mcp_messages import Garbled, Lost, RpcError, SessionForgotten, Trouble
+from gateway.downstream.mcp_messages import (
+    INVALID_PARAMS,
+    Garbled,
+    Lost,
+    RpcError,
+    SessionForgotten,
+    Trouble,
+)
 from gateway.downstream.payload import decode
 
 logger = logging.getLogger(__name__)
 
 _ACCEPT = "application/json, text/event-stream"
 _SESSION = "mcp-session-id"
+_SESSION_ID = re.compile(r"[\x21-\x7e]{1,1000}")
 _VERSION = "mcp-protocol-version"
 # The others speak of the connection, whatever their bodies say.
 _STATUSES_OF_ERRORS = (400, 404, 500)
@@ -156,15 +165,16 @@ class Streamable:
             return
         if mcp_http.is_json(response):
             error = _error(await mcp_http.body(response, inbox))
-            if error and self._session and "session" in error.reason.lower():
-                # Some servers say so with HTTP 400.
+            if error and self._session and _is_about_the_session(error, response.status_code):
                 raise SessionForgotten("it has forgotten the session")
             if error and response.status_code in _STATUSES_OF_ERRORS:
                 raise error
         mcp_http.refuse(response, has_session=bool(self._session))
 
     def _remember_session(self, response: httpx.Response) -> None:
-        if not self._session and (session := response.headers.get(_SESSION)):
+        session = response.headers.get(_SESSION, "")
+        # The specification allows no other characters, and no header could hold them.
+        if not self._session and _SESSION_ID.fullmatch(session):
             self._session = {_SESSION: session}
 
     async def _say_goodbye(self, http: httpx.AsyncClient) -> None:
@@ -206,6 +216,12 @@ class _LastEvent:
             mcp_http.deliver(event, inbox)
             if answer.done():
                 return
+
+
+def _is_about_the_session(error: RpcError, status: int) -> bool:
+    """Some servers say so with HTTP 400; any other status may be of a call that was begun."""
+    is_of_http = status in (400, 404) and error.code != INVALID_PARAMS
+    return is_of_http and "session" in error.reason.lower()
 
 
 def _error(raw: bytes) -> RpcError | None:

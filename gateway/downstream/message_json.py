@@ -32,6 +32,8 @@ from gateway.errors import InvalidRequest
 from gateway.text import displayable, shown
 
 MAX_LEVELS = 32  # of messages in each other; lists and maps between them double that in JSON
+# Two bytes may be a message of a thousand fields, all of which JSON would write.
+MAX_VALUES = 200_000
 _EXACT = 2**53
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _GOOGLE = "google.protobuf."
@@ -64,7 +66,8 @@ def to_message(
 
 def to_json(message: Message, *, pool: DescriptorPool) -> dict[str, Any]:
     """Raises:
-    ValueError: it has no JSON: it is nested too deeply, or a time is beyond the calendar.
+    ValueError: it has no JSON: it is nested too deeply or too large, or a time is beyond the
+        calendar.
     """
     value = _Reader(pool).message(message, MAX_LEVELS)
     descriptor: Any = message.DESCRIPTOR
@@ -140,6 +143,7 @@ class _Reader:
 
     def __init__(self, pool: DescriptorPool) -> None:
         self._pool = pool
+        self._values_left = MAX_VALUES
 
     def message(self, message: Any, levels: int) -> Any:
         if not levels:
@@ -150,6 +154,7 @@ class _Reader:
                 return _scalar(message.value, kind.fields_by_name["value"])
             if kind.full_name in WELL_KNOWN:
                 return _WELL_KNOWN[kind.full_name](self, message, levels)
+        self._count(len(kind.fields))
         return {
             field.name: self._field(message, field, levels)
             for field in kind.fields
@@ -160,6 +165,7 @@ class _Reader:
         value = getattr(message, field.name)
         if not field.is_repeated:
             return self._one(value, field, levels)
+        self._count(len(value))
         if not is_map(field):
             return [self._one(each, field, levels) for each in value]
         held = inner(field).fields_by_name["value"]
@@ -186,9 +192,11 @@ class _Reader:
 
     def struct(self, message: Any, levels: int) -> Any:
         fields = message.fields
+        self._count(len(fields))
         return {displayable(key): self.value(fields[key], levels - 1) for key in list(fields)}
 
     def list(self, message: Any, levels: int) -> Any:
+        self._count(len(message.values))
         return [self.value(each, levels - 1) for each in message.values]
 
     def value(self, message: Any, levels: int) -> Any:
@@ -206,6 +214,11 @@ class _Reader:
             case "bool_value":
                 return message.bool_value
         return None
+
+    def _count(self, values: int) -> None:
+        self._values_left -= values
+        if self._values_left < 0:
+            raise ValueError(f"it has more than {MAX_VALUES} values")
 
 
 def _text(_: _Reader, message: Any, __: int) -> str:

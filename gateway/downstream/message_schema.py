@@ -13,6 +13,8 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 MAX_DEEP = 8
 MAX_FIELDS = 1_000  # of one schema, however often each message is used
 MAX_CHOICES = 200
+MAX_NAME_LETTERS = 200
+MAX_LETTERS = 100_000  # of names, choices and comments in one schema
 
 Schema = dict[str, Any]
 _F = FieldDescriptor
@@ -117,6 +119,7 @@ class _Writer:
         self._comments = comments
         self._floats = floats
         self._fields_left = MAX_FIELDS
+        self._letters_left = MAX_LETTERS
         self._definitions: dict[str, Schema] = {}
         self._recursive: set[str] = set()
         self._inside: list[str] = []
@@ -143,9 +146,9 @@ class _Writer:
             self._recursive.add(name)
         if name in self._inside or name in self._definitions:
             return _reference(name)
-        if len(self._inside) >= MAX_DEEP or self._fields_left < len(kind.fields):
-            return {"type": "object", "description": f"a {name}, whose fields are not listed here"}
-        self._fields_left -= len(kind.fields)
+        if len(self._inside) >= MAX_DEEP or not self._has_room(kind):
+            short = name if len(name) <= MAX_NAME_LETTERS else f"{name[:MAX_NAME_LETTERS]}…"
+            return {"type": "object", "description": f"a {short}, whose fields are not listed here"}
         self._inside.append(name)
         schema = self._object(kind)
         self._inside.pop()
@@ -153,6 +156,23 @@ class _Writer:
             return schema
         self._definitions[name] = schema
         return _reference(name)
+
+    def _has_room(self, kind: Descriptor) -> bool:
+        """Takes what its own fields need, if there is so much left."""
+        if self._fields_left < len(kind.fields):
+            return False
+        letters = sum(map(self._letters, kind.fields), len(self._comments.get(kind.full_name, "")))
+        if self._letters_left < letters:
+            return False
+        self._fields_left -= len(kind.fields)
+        self._letters_left -= letters
+        return True
+
+    def _letters(self, field: FieldDescriptor) -> int:
+        choices = field.enum_type.values if field.enum_type is not None else ()
+        others = alternatives(field)
+        names = (field.name, *(one.name for one in choices[:MAX_CHOICES]), *others)
+        return sum(map(len, names)) + len(self._comments.get(field.full_name, ""))
 
     def _object(self, kind: Descriptor) -> Schema:
         schema: Schema = {

@@ -10,6 +10,7 @@ from typing import Self
 from gateway.clock import Clock
 from gateway.downstream.backoff import Backoff
 from gateway.downstream.status import State, Status
+from gateway.downstream.storm import Storm
 from gateway.downstream.translation import ServiceDown, plain
 from gateway.errors import (
     BadAnswer,
@@ -20,6 +21,9 @@ from gateway.errors import (
 )
 
 logger = logging.getLogger(__name__)
+
+# A service that comes back must not wait long for being looked at.
+_MOST_STORM_SECONDS = 2.0
 
 
 class Watch:
@@ -51,6 +55,7 @@ class Watch:
         self._since = clock()
         self._looks_again_at = 0.0
         self._bell = asyncio.Event()
+        self._storm = Storm(most_seconds=_MOST_STORM_SECONDS)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -119,6 +124,8 @@ class Watch:
             else:
                 self._came_up()
             await self._rest(seconds)
+            if self._bell.is_set():
+                await asyncio.sleep(self._storm.pause_seconds())
 
     async def _what_is_wrong(self) -> GatewayError | None:
         try:

@@ -16,14 +16,14 @@ LISTING_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """`sha256` is of what a model is told; `since` is when it began to be told that."""
+    """`sha256` is of what is told of it, and `since` when that began; ours change with a release."""
 
     name: str
     origin: str
     effect: str
     description: str
     sha256: str
-    since: str
+    since: str | None
 
 
 def tools(
@@ -55,26 +55,27 @@ def tools(
 async def _listed(config: Path | None) -> tuple[Sequence[Listed], Sequence[str]]:
     from gateway import caller
     from gateway.app.opening import opened
+    from gateway.app.pin_watch import told_of
     from gateway.clock import rfc3339
     from gateway.config.settings import load
-    from gateway.tool_pins import Told
+    from gateway.tools.tool import OWN
 
     caller.begin(caller.LOCAL)
     async with opened(load(config)) as gateway:
         await gateway.services.discovered(within_seconds=LISTING_SECONDS)
         tools = await gateway.owners.toolbox.tools()
-        told = {one.name: Told(one.name, one.description, one.input_schema) for one in tools}
         # Pinned here and now, so that a tool that is new has a pin too.
-        await gateway.router.pins.check(list(told.values()))
+        await gateway.router.pins.check([told_of(one) for one in tools if one.origin != OWN])
         pins = await gateway.router.pins.pins()
+        since = {name: rfc3339(pin.since) for name, pin in pins.items()}
         listed = [
             Listed(
                 one.name,
                 one.origin,
                 str(one.effect),
                 one.description,
-                pins[one.name].sha256,
-                rfc3339(pins[one.name].since),
+                told_of(one).digest,
+                since.get(one.name) if one.origin != OWN else None,
             )
             for one in tools
         ]
@@ -83,5 +84,6 @@ async def _listed(config: Path | None) -> tuple[Sequence[Listed], Sequence[str]]
 
 def _lines(listed: Sequence[Listed]) -> Iterator[str]:
     for one in listed:
-        yield f"{one.name}  ({one.origin}, {one.effect})  {one.sha256[:12]} since {one.since}"
+        since = f" since {one.since}" if one.since else ""
+        yield f"{one.name}  ({one.origin}, {one.effect})  {one.sha256[:12]}{since}"
         yield f"  {one_line(one.description)[:100]}"

@@ -3,7 +3,7 @@
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from hashlib import sha256
@@ -48,11 +48,19 @@ class ServiceTools:
     """Offers a provider's tools as it lists them now, also while it is down.
 
     `binance.get_ticker` is called `binance_get_ticker`: a name without dots works with every
-    client. A call raises what `Provider.invoke` raises.
+    client. None has a `reserved` name. A call raises what `Provider.invoke` raises.
     """
 
-    def __init__(self, provider: Provider, exposure: Exposure, *, clock: Clock = now) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        exposure: Exposure,
+        *,
+        reserved: Collection[str] = (),
+        clock: Clock = now,
+    ) -> None:
         self._provider = provider
+        self._reserved = reserved
         self._exposure = exposure
         self._clock = clock
         self._listed: tuple[Capabilities | None, Sequence[Tool]] = (None, ())
@@ -79,7 +87,7 @@ class ServiceTools:
                 continue
             try:
                 tool = self._tool(listed, effect)
-                if tool.name in shown:
+                if tool.name in shown or tool.name in self._reserved:
                     raise ValueError(f"an earlier tool is called {tool.name}")
             except ValueError as error:
                 name = plain(listed.name, limit=MAX_NAME_CHARACTERS)

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -32,12 +32,14 @@ class _Shown:
 class MethodTools:
     """Offers a service's methods as they are known now, also while it is down.
 
-    A method is called `{service}_{method}` in small letters, unless something else is said; a
-    call raises what `GrpcService.call` raises, and tells how many messages of a stream have come.
+    A method is called `{service}_{method}` in small letters, unless something else is said; none
+    has a `reserved` name, whatever its service says. A call raises what `GrpcService.call`
+    raises, and tells how many messages of a stream have come.
     """
 
-    def __init__(self, service: GrpcService) -> None:
+    def __init__(self, service: GrpcService, *, reserved: Collection[str] = ()) -> None:
         self._service = service
+        self._reserved = reserved
         self._revision: object = None
         self._listed: Sequence[Tool] = ()
 
@@ -49,7 +51,7 @@ class MethodTools:
 
     def _tools(self) -> Sequence[Tool]:
         methods = [_Shown(one, one.tool) for one in self._service.methods if one.tool is not None]
-        names = tool_names(self._service.name, methods)
+        names = tool_names(self._service.name, methods, reserved=self._reserved)
         tools = [self._tool(name, one) for name, one in zip(names, methods, strict=True)]
         return sorted(tools, key=lambda tool: tool.name)
 
@@ -74,18 +76,21 @@ class MethodTools:
         )
 
 
-def tool_names(service: str, methods: Sequence[_Shown]) -> Sequence[str]:
+def tool_names(
+    service: str, methods: Sequence[_Shown], *, reserved: Collection[str] = ()
+) -> Sequence[str]:
     """One portable name for each, which does not depend on their order.
 
-    A stated name counts if it is portable and the only one; methods of two services in one that
-    are called alike have the inner service's name too.
+    A stated name counts if it is portable, free and the only one; methods of two services in one
+    that are called alike have the inner service's name too.
     """
     stated = Counter(one.spec.name for one in methods)
     short = Counter(_named(service, one.method.name) for one in methods)
-    taken: set[str] = set()
+    taken = set(reserved)
     names: dict[str, str] = {}
     for one in sorted(methods, key=lambda each: (not each.spec.name, each.method.full_name)):
-        name = _chosen(service, one, is_alone=stated[one.spec.name] == 1)
+        is_alone = stated[one.spec.name] == 1 and one.spec.name not in reserved
+        name = _chosen(service, one, is_alone=is_alone)
         if not name:
             name = _named(service, one.method.name)
             if short[name] > 1:
@@ -99,7 +104,7 @@ def _chosen(service: str, one: _Shown, *, is_alone: bool) -> str:
     name = one.spec.name
     if not name or (is_alone and PORTABLE_NAME.fullmatch(name)):
         return name
-    why = "works with no client" if is_alone else "is that of several methods"
+    why = "works with no client" if is_alone else "is that of several methods or of another tool"
     logger.warning("downstream=%s the name %r of a tool %s", service, shown(name), why)
     return ""
 

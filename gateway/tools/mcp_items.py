@@ -1,5 +1,6 @@
 """The content items of an MCP server's answer, cleaned, and what they are in words."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from gateway.text import displayable
 
 MAX_ITEMS = 100
 _MAX_FIELD_CHARACTERS = 2_000
+_BASE64 = re.compile(r"[A-Za-z0-9+/_\r\n-]*={0,2}\s*")
 
 Item = Mapping[str, Any]
 
@@ -29,7 +31,7 @@ def _cleaned(item: Item) -> Item:
     match item:
         case {"type": "text", "text": str(text)}:
             return _text(displayable(text))
-        case {"type": "image" | "audio" as kind, "data": str(content)}:
+        case {"type": "image" | "audio" as kind, "data": str(content)} if _is_base64(content):
             return {"type": kind, "data": content, "mimeType": _mime_type(item)}
         case {"type": "resource_link", "uri": str()}:
             names = ("uri", "name", "title", "description", "mimeType")
@@ -38,10 +40,18 @@ def _cleaned(item: Item) -> Item:
         case {"type": "resource", "resource": {"uri": str(), "text": str(text)} as resource}:
             fields = dict(_fields(resource, ("uri", "mimeType")))
             return {"type": "resource", "resource": {**fields, "text": displayable(text)}}
-        case {"type": "resource", "resource": {"uri": str(), "blob": str(blob)} as resource}:
+        case {
+            "type": "resource",
+            "resource": {"uri": str(), "blob": str(blob)} as resource,
+        } if _is_base64(blob):
             fields = dict(_fields(resource, ("uri", "mimeType")))
             return {"type": "resource", "resource": {**fields, "blob": blob}}
     return _text(f"[an item of the kind {plain(str(item.get('type')), limit=40)} is left out]")
+
+
+def _is_base64(text: str) -> bool:
+    """Anything else would pass as it is, with whatever steers a terminal or hides."""
+    return _BASE64.fullmatch(text) is not None
 
 
 def _described(item: Item) -> str:

@@ -21,12 +21,16 @@ from gateway.tools.downstream import (
     WARNING,
 )
 from gateway.tools.mcp_items import described, shown_items
+from gateway.tools.references import check_references
 from gateway.tools.tool import Answer, Arguments, Effect, Tool
 
 logger = logging.getLogger(__name__)
 
 _MOST_NAME_CHARACTERS = 60
 _MAX_TITLE_CHARACTERS = 100
+# A server may have other tools every second, and nobody should have to remember all of them.
+_MOST_NAMES_HAD = 2_000
+_MOST_LEFT_OUT = 1_000
 # The server gives up first: it knows what became of the call.
 _GRACE_SECONDS = 2.0
 
@@ -76,7 +80,8 @@ class RemoteTools:
     """Offers a server's tools as it lists them now, also while it is down.
 
     `reserved` are names that no unnamed tool may have, `earlier` the servers before this one,
-    whose names come first. A tool whose own name is not portable, or not free, is called
+    whose names come first; what one of them was ever called, no tool of a later server is called
+    without its server's name. A tool whose own name is not portable, or not free, is called
     `{server}_{tool}`. A call raises what `McpServer.call` raises.
     """
 
@@ -93,6 +98,7 @@ class RemoteTools:
         self._reserved = {*reserved, *(tool.name for tool in exposure.named)}
         self._earlier = earlier
         self._listed: tuple[tuple[object, ...], Sequence[Tool]] = ((), ())
+        self._had: set[str] = set()
         self._left_out: set[str] = set()
 
     async def tools(self) -> Sequence[Tool]:
@@ -103,10 +109,18 @@ class RemoteTools:
         before = tuple(tools.known() for tools in self._earlier)
         state, (known_state, known) = (self._server.revision, *before), self._listed
         if len(state) != len(known_state) or any(map(is_not, state, known_state)):
-            taken = {tool.name for tools in before for tool in tools}
+            taken = set().union(*(tools.had() for tools in self._earlier))
+            self._tell_of_lost({tool.name for tool in known} & taken)
             known = self._shown(self._reserved | taken)
             self._listed = (state, known)
+            names = {tool.name for tool in known}
+            if len(self._had) < _MOST_NAMES_HAD:
+                self._had |= names
         return known
+
+    def had(self) -> Collection[str]:
+        """The names of its tools, and of those that it had before."""
+        return {*self._had, *(tool.name for tool in self.known())}
 
     def _shown(self, taken: Collection[str]) -> Sequence[Tool]:
         listed = {tool.name: tool for tool in self._server.tools}
@@ -151,9 +165,17 @@ class RemoteTools:
             deadline_seconds=self._exposure.deadline_seconds + _GRACE_SECONDS,
         )
 
+    def _tell_of_lost(self, names: Collection[str]) -> None:
+        for name in sorted(names):
+            logger.warning(
+                "tool=%s was of mcp=%s; now an earlier server has that name",
+                name,
+                self._server.name,
+            )
+
     def _leave_out(self, name: str, why: str) -> None:
         said = f"{plain(name, limit=80)!r}: {plain(why)}"
-        if said not in self._left_out:
+        if said not in self._left_out and len(self._left_out) < _MOST_LEFT_OUT:
             self._left_out.add(said)
             logger.warning("left out tool=%s", said)
 
@@ -210,6 +232,8 @@ def _input_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     # Clients refuse a whole list of tools for one schema that does not state its type.
     cleaned = {"type": "object", **displayable_json(schema)}
     check_schema(cleaned)
+    # Providers refuse a whole request for one reference that they cannot follow.
+    check_references(cleaned)
     return cleaned
 
 

@@ -12,12 +12,13 @@ from gateway.errors import (
     DeadlineExceeded,
     GatewayError,
     NotFound,
+    OutcomeUnknown,
     PermissionDenied,
     RateLimited,
     Unavailable,
 )
 from gateway.tools.arguments import check_arguments
-from gateway.tools.tool import Answer, Arguments, Tool
+from gateway.tools.tool import Answer, Arguments, Effect, Tool
 from gateway.usage.tool_call import ToolCall
 
 logger = logging.getLogger(__name__)
@@ -96,7 +97,8 @@ class Toolbox:
             NotFound, PermissionDenied, Unavailable: as `tool` does.
             InvalidRequest: the arguments do not fit; nothing was called.
             RateLimited: too many calls of its origin run.
-            DeadlineExceeded: it did not answer in time.
+            DeadlineExceeded: it did not answer in time, and only reads.
+            OutcomeUnknown: it did not answer in time, and may have changed something.
             GatewayError: whatever the tool itself raises.
         """
         tool = await self.tool(name)
@@ -124,6 +126,11 @@ class Toolbox:
         except TimeoutError as error:
             if not deadline.expired():
                 raise
+            if tool.effect is not Effect.READ:
+                raise OutcomeUnknown(
+                    f"{tool.name} did not answer within {seconds:g} s, and may have done it all "
+                    "the same; look it up before trying again"
+                ) from error
             raise DeadlineExceeded(
                 f"{tool.name} did not answer within {seconds:g} s; try again, or ask for less"
             ) from error

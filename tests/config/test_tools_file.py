@@ -184,3 +184,20 @@ def test_no_message_shows_what_a_variable_holds(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError) as raised:
             loaded(tmp_path, text, KEY="s3cret")
         assert "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["env: {PASSWD: 987654321}", "args: [--pin, 987654321]", "headers: {X-A: 987654321}"]
+)
+def test_a_secret_that_is_a_number_is_not_shown_when_it_is_refused(
+    tmp_path: Path, wrong: str
+) -> None:
+    way = "url: https://a.example/mcp" if "headers" in wrong else "command: python"
+    with pytest.raises(ConfigurationError, match=wrong.partition(":")[0]) as refused:
+        loaded(tmp_path, f"servers:\n  a:\n    {way}\n    {wrong}\n")
+    assert "987654321" not in str(refused.value)
+
+
+def test_arguments_of_a_command_are_in_no_repr(tmp_path: Path) -> None:
+    text = "servers:\n  a:\n    command: python\n    args: [--token=s3cret]\n"
+    assert "s3cret" not in repr(loaded(tmp_path, text)) + repr(servers(tmp_path, text))

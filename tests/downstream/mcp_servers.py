@@ -51,6 +51,10 @@ class Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self._lines.put_nowait(record.getMessage())
 
+    def left(self) -> list[str]:
+        """Those that nobody has waited for."""
+        return [self._lines.get_nowait() for _ in range(self._lines.qsize())]
+
     async def next(self, is_wanted: Callable[[str], bool]) -> str:
         async with asyncio.timeout(8):
             while True:

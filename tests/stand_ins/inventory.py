@@ -55,6 +55,9 @@ class Inventory:
     calls: Counter[str] = field(default_factory=Counter)
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     failure: grpc.StatusCode | None = None
+    # Of a stream so many messages come at once; the next one waits until it may go on.
+    pauses_after: int | None = None
+    may_go_on: asyncio.Event = field(default_factory=asyncio.Event)
     clock: Clock = now
 
     def __post_init__(self) -> None:
@@ -82,7 +85,9 @@ class Inventory:
         await self._begin("StockMovements", context)
         item = await self._known(request.sku, context)
         count = item.count - sum(item.changes)
-        for change in item.changes:
+        for number, change in enumerate(item.changes):
+            if number == self.pauses_after:
+                await self.may_go_on.wait()
             count += change
             yield self.message(
                 "Movement", at=self.clock(), change=change, count_after=count, place=item.place

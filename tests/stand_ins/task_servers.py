@@ -2,6 +2,7 @@
 
 python -m tests.stand_ins.task_servers          over stdio
 python -m tests.stand_ins.task_servers 8010     over Streamable HTTP, on that port
+python -m tests.stand_ins.task_servers 8010 -   the same, once it reads a line
 """
 
 import ast
@@ -10,6 +11,7 @@ import operator
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -221,8 +223,22 @@ def _evaluated(node: ast.expr) -> Any:
     raise ValueError("only arithmetic is evaluated")
 
 
-def main(port: str = "") -> None:
+def _add_waiting(server: FastMCP) -> None:
+    @server.tool(output_schema=None)
+    def wait_for_note(folder: str) -> str:
+        """Say who waits, and wait until there is a note."""
+        Path(folder, f"{os.getpid()}.waits").touch()
+        # Another process cannot set an event here: looking again is all there is.
+        while not Path(folder, "note").exists():
+            time.sleep(0.02)
+        return f"read by {os.getpid()}"
+
+
+def main(port: str = "", when: str = "") -> None:
     server = task_server()
+    _add_waiting(server)
+    if when:
+        sys.stdin.readline()
     if port:
         server.run(transport="http", port=int(port), show_banner=False)
     else:

@@ -153,3 +153,19 @@ async def test_tools_follow_the_methods_and_are_the_same_until_then() -> None:
         tools = MethodTools(service)
         assert await tools.tools() is await tools.tools()
         assert list(await tools.tools()) == []
+
+
+async def test_no_service_takes_the_name_of_a_tool_that_is_somebody_elses(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reserved = {"create_chat_completion", "routes_list_features"}
+    exposure = reading(GetFeature={"name": "create_chat_completion"})
+    async with (
+        RouteGuide() as server,
+        GrpcService("routes", server.address, exposure=exposure, backoff=SOON) as service,
+    ):
+        await service.discovered(within_seconds=5)
+        get, other = await MethodTools(service, reserved=reserved).tools()
+    assert get.name == "routes_get_feature"
+    assert other.name.startswith("routes_list_features_")
+    assert "'create_chat_completion' of a tool is that of several methods" in caplog.text

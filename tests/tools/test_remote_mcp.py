@@ -19,10 +19,12 @@ from mcp_types import (
 from gateway.downstream.backoff import Backoff
 from gateway.downstream.mcp_child import Command
 from gateway.downstream.mcp_http import Endpoint
+from gateway.downstream.mcp_messages import ListedTool
 from gateway.downstream.mcp_server import McpServer
 from gateway.errors import InvalidRequest, ToolFailed
 from gateway.tools import progress
 from gateway.tools.downstream import WARNING
+from gateway.tools.mcp_items import shown_items
 from gateway.tools.remote_mcp import NamedTool, RemoteExposure, RemoteTools
 from gateway.tools.tool import Effect, Tool
 from gateway.tools.toolbox import Toolbox
@@ -133,7 +135,7 @@ async def test_tools_stay_listed_while_their_server_is_down_and_follow_it_when_i
         front.app, nobody = app, front.app
         async with McpServer("tasks", Endpoint(f"{url}/mcp"), backoff=QUICK) as server:
             await server.discovered(within_seconds=8)
-            tools = RemoteTools(server, ALL)
+            tools = RemoteTools(server, RemoteExposure(allow=("*",), read=("search",)))
             known = await tools.tools()
             front.app = nobody
             search = next(tool for tool in known if tool.name == "search")
@@ -239,3 +241,90 @@ async def test_many_servers_are_one_toolbox_and_their_calls_run_at_once() -> Non
         for world in worlds:
             world.may_go_on.set()
         assert [(await call).content for call in calls] == [{"result": "went on"}] * 3
+
+
+async def test_a_name_that_a_server_gave_up_is_nobody_elses() -> None:
+    first, second = FastMCP("first"), FastMCP("second")
+    for server in (first, second):
+        server.tool(lambda: "x", name="pay", description="x")
+    front = Front()
+    async with (
+        running(first) as app,
+        serve(front, grace_seconds=0) as url,
+        connected(second, "two") as two,
+    ):
+        front.app = app
+        async with McpServer("one", Endpoint(f"{url}/mcp"), backoff=QUICK) as one:
+            await one.discovered(within_seconds=8)
+            earlier = RemoteTools(one, ALL)
+            later = RemoteTools(two, ALL, earlier=[earlier])
+            assert [tool.name for tool in await earlier.tools()] == ["pay"]
+            assert [tool.name for tool in await later.tools()] == ["two_pay"]
+            # As after another release of the first, which has no tools.
+            one.tools, one.revision = (), object()
+            assert await earlier.tools() == ()
+            assert [tool.name for tool in await later.tools()] == ["two_pay"]
+
+
+def of_server(*tools: ListedTool) -> McpServer:
+    """Known without being asked."""
+    server = McpServer("odd", Endpoint("http://127.0.0.1:1/mcp"))
+    server.tools = tools
+    return server
+
+
+def listed(schema: dict[str, Any], name: str = "odd") -> ListedTool:
+    return ListedTool(name, "", "", schema, is_read_only=None, is_destructive=None)
+
+
+@pytest.mark.parametrize(
+    ("schema", "why"),
+    [
+        ({"$ref": "https://elsewhere.example/schema.json"}, "leads out of it"),
+        ({"properties": {"a": {"$ref": "file:///etc/passwd"}}}, "leads out of it"),
+        ({"properties": {"a": {"$ref": "#/$defs/absent"}}}, "leads nowhere"),
+        ({"properties": {"a": {"anyOf": [{"$ref": "#/properties/a/anyOf/0"}]}}}, "leads to itself"),
+        ({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}, "leads to itself"),
+    ],
+)
+async def test_a_tool_whose_schema_leads_elsewhere_is_left_out(
+    schema: dict[str, Any], why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await shown(of_server(listed(schema)), ALL) == ()
+    assert why in caplog.text
+
+
+async def test_a_schema_that_holds_itself_is_shown() -> None:
+    tree = {
+        "properties": {"root": {"$ref": "#/$defs/a~1node"}},
+        "$defs": {"a/node": {"properties": {"next": {"$ref": "#/$defs/a~1node"}}}},
+    }
+    (tool,) = await shown(of_server(listed(tree)), ALL)
+    assert tool.input_schema == {"type": "object", **tree}
+
+
+async def test_a_server_that_always_has_other_tools_fills_no_log_and_no_memory(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = of_server()
+    tools = RemoteTools(server, ALL)
+    for number in range(1_200):
+        bad = {"$ref": f"https://elsewhere.example/{number}"}
+        server.tools, server.revision = (listed(bad, f"t{number}"),), object()
+        assert await tools.tools() == ()
+    assert len(caplog.messages) == 1_000
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "image", "data": "\x1b[2J", "mimeType": "image/png"},
+        {"type": "resource", "resource": {"uri": "file:///a", "blob": "\u202eAAAA"}},
+    ],
+)
+def test_what_is_said_to_be_base64_and_is_none_is_not_passed_on(item: dict[str, Any]) -> None:
+    (cleaned,) = shown_items([item])
+    assert cleaned == {
+        "type": "text",
+        "text": f"[an item of the kind {item['type']} is left out]",
+    }

@@ -1,13 +1,21 @@
 """Tools of several sources in one box: who comes first keeps the name."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
 from gateway import caller
 from gateway.caller import Caller
-from gateway.errors import InvalidRequest, NotFound, PermissionDenied, Unavailable
-from gateway.tools.tool import Answer, Arguments, Tool
+from gateway.errors import (
+    DeadlineExceeded,
+    InvalidRequest,
+    NotFound,
+    OutcomeUnknown,
+    PermissionDenied,
+    Unavailable,
+)
+from gateway.tools.tool import Answer, Arguments, Effect, Tool
 from gateway.tools.toolbox import Toolbox
 
 NONE = {"type": "object", "properties": {}, "additionalProperties": False}
@@ -88,3 +96,24 @@ async def test_a_tool_that_a_caller_may_not_use_still_keeps_its_name() -> None:
     assert not await toolbox.tools()
     with pytest.raises(PermissionDenied):
         await toolbox.call("search", {})
+
+
+@pytest.mark.parametrize(
+    ("effect", "error", "why"),
+    [
+        (Effect.READ, DeadlineExceeded, "try again"),
+        (Effect.WRITE, OutcomeUnknown, "look it up before trying again"),
+        (Effect.DESTROY, OutcomeUnknown, "look it up before trying again"),
+    ],
+)
+async def test_a_write_that_takes_too_long_is_never_said_to_be_undone(
+    effect: Effect, error: type[Exception], why: str
+) -> None:
+    async def hang(_: Arguments) -> Answer:
+        return await asyncio.get_running_loop().create_future()
+
+    async def tools() -> Sequence[Tool]:
+        return [Tool("pay", "Pay", "Pays.", NONE, hang, effect)]
+
+    with pytest.raises(error, match=why):
+        await Toolbox([tools], deadline_seconds=0.01).call("pay", {})

@@ -21,12 +21,15 @@ from gateway.sources.router import KINDS as ROUTER_KINDS
 logger = logging.getLogger(__name__)
 
 MAX_KINDS_PER_SERVICE = 50
+MAX_KINDS_EVER = 200  # of one service, which might try to have them all
+MAX_REFUSED = 1_000  # that are told
 
 
 class GrpcSources:
     """One source for each method that is a document, of all services that are known by now.
 
-    A kind belongs to whoever had it first; the gateway's own kinds belong to nobody else.
+    A kind belongs to whoever had it first, as long as the gateway runs: documents are kept by
+    their IDs. The gateway's own kinds belong to nobody else.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class GrpcSources:
         self._monotonic = monotonic
         self._revisions: tuple[object, ...] = ()
         self._sources: tuple[GrpcSource, ...] = ()
+        self._owners: dict[str, GrpcService] = {}
         self._refused: set[tuple[str, str]] = set()
         self._taken = frozenset(
             [kind.pattern.kind for kind in market_kinds()]
@@ -86,14 +90,11 @@ class GrpcSources:
     def _renewed(self) -> tuple[GrpcSource, ...]:
         """Sources for what is declared now, which keep what was listed before."""
         before = {source.pattern.kind: source for source in self._sources}
-        owners = {kind: source.service for kind, source in before.items()}
         declared = [
             (service, method)
             for service in self._services
             for method in [one for one in service.methods if one.document][:MAX_KINDS_PER_SERVICE]
         ]
-        # Who had a kind first keeps it, as long as it declares it.
-        declared.sort(key=lambda one: owners.get(_kind(one[1])) is not one[0])
         sources: dict[str, GrpcSource] = {}
         for service, method in declared:
             source = self._source(service, method, before)
@@ -146,13 +147,22 @@ class GrpcSources:
         kind = source.pattern.kind
         if kind in self._taken:
             self._refuse(source.service.name, kind, "the gateway's own documents are named so")
-        elif kind in sources:
-            owner = sources[kind].service.name
-            self._refuse(source.service.name, kind, f"documents of {owner} are named so")
-        return kind not in self._taken and kind not in sources
+            return False
+        owner = self._owners.get(kind, source.service)
+        if owner is not source.service or kind in sources:
+            self._refuse(source.service.name, kind, f"documents of {owner.name} are named so")
+            return False
+        if kind not in self._owners and self._kinds_of(source.service) >= MAX_KINDS_EVER:
+            self._refuse(source.service.name, kind, f"it has had {MAX_KINDS_EVER} others")
+            return False
+        self._owners[kind] = source.service
+        return True
+
+    def _kinds_of(self, service: GrpcService) -> int:
+        return sum(owner is service for owner in self._owners.values())
 
     def _refuse(self, service: str, what: str, reason: str) -> None:
-        if (service, what) not in self._refused:
+        if (service, what) not in self._refused and len(self._refused) < MAX_REFUSED:
             self._refused.add((service, what))
             logger.warning("service=%s document=%s is left out: %s", service, what, reason)
 
@@ -223,7 +233,3 @@ def _tells(hint: str, names: frozenset[str]) -> bool:
 def _mentions(readings: Sequence[Reading]) -> Iterator[Mention]:
     for reading in readings:
         yield from reading.mentions
-
-
-def _kind(method: ExposedMethod) -> str:
-    return method.document.id.partition(":")[0] if method.document else ""

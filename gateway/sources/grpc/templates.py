@@ -1,9 +1,10 @@
 """Templates of documents: text with `{name}`, `{price.amount}` and `{count:,}` in it."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from string import Formatter
 from typing import Any
 
@@ -13,6 +14,8 @@ from gateway.text import displayable, shown
 MAX_TEMPLATE_CHARACTERS = 20_000
 MISSING = "–"  # noqa: RUF001 - the dash that stands for no value in tables
 MAX_VALUE_CHARACTERS = 2_000
+# A service writes its templates itself: thousands of short names may each stand for a table.
+MAX_FILLED_CHARACTERS = 100_000
 # More digits than anything countable has; writing them out could stop the process.
 MOST_DIGITS = 40
 FORMATS = "',', '.2f', ',.2f' or '.1%'"
@@ -54,10 +57,16 @@ class Template:
         return cls(tuple(parts))
 
     def render(self, values: Mapping[str, Any], write: Write) -> str:
-        """What is missing is a dash, whatever is missing."""
-        return "".join(
-            part if isinstance(part, str) else _written(part, values, write) for part in self.parts
-        ).strip()
+        """What is missing is a dash, whatever is missing; what is too long is not written on."""
+        plainly = cache(lambda path: write(value_at(values, path)))
+        said: list[str] = []
+        room = MAX_FILLED_CHARACTERS
+        for part in self.parts:
+            said.append(part if isinstance(part, str) else _written(part, values, write, plainly))
+            room -= len(said[-1])
+            if room < 0:
+                break
+        return "".join(said).strip()
 
     def unknown(self, schema: Mapping[str, Any], known: Collection[str]) -> list[str]:
         """The paths that an answer of this JSON Schema never has, and that are not `known`."""
@@ -95,9 +104,11 @@ def _placeholder(path: str, form: str, conversion: str | None) -> Placeholder:
     return Placeholder(path, form)
 
 
-def _written(part: Placeholder, values: Mapping[str, Any], write: Write) -> str:
-    value = value_at(values, part.path)
-    return write((part.format and _formatted(value, part.format)) or value)
+def _written(
+    part: Placeholder, values: Mapping[str, Any], write: Write, plainly: Callable[[str], str]
+) -> str:
+    number = part.format and _formatted(value_at(values, part.path), part.format)
+    return write(number) if number else plainly(part.path)
 
 
 def _formatted(value: Any, form: str) -> str | None:
@@ -118,11 +129,23 @@ def _in_a_line(value: Any, mark: Callable[[str], str]) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        pairs = [f"{_text(name)}: {_in_a_line(one, mark)}" for name, one in value.items()]
-        return _cut(", ".join(pairs))
+        pairs = (f"{_text(name)}: {_in_a_line(one, mark)}" for name, one in value.items())
+        return _joined(", ", pairs)
     if isinstance(value, list):
-        return _cut("; ".join([_in_a_line(one, mark) for one in value[:MAX_VALUE_CHARACTERS]]))
+        return _joined("; ", (_in_a_line(one, mark) for one in value))
     return mark(_text(value)) or MISSING
+
+
+def _joined(separator: str, texts: Iterable[str]) -> str:
+    """No more of them than are shown."""
+    said: list[str] = []
+    room = MAX_VALUE_CHARACTERS
+    for text in texts:
+        said.append(text)
+        room -= len(text)
+        if room < 0:
+            break
+    return _cut(separator.join(said))
 
 
 def _text(value: Any) -> str:

@@ -107,6 +107,8 @@ class Values:
     def near(self, document_id: DocumentId) -> list[str]:
         """The IDs that are most like this one, by their text or by their names."""
         asked = " ".join(document_id.values.values()).casefold()
+        if len(asked) > MAX_VALUE_CHARACTERS:
+            return []  # nothing that is listed is so long
         texts = {value.id.text: " ".join(value.id.values.values()).casefold() for value in self.all}
         names = {value.id.text: value.name.casefold() for value in self.all}
         found = [

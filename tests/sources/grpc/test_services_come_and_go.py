@@ -103,3 +103,30 @@ async def test_who_may_not_see_a_service_gets_none_of_its_documents_by_another_n
         with pytest.raises(NotFound, match="no kind of document"):
             await others.fetch("item:BOLT-M6")
         assert some.current() is some.current() == ()
+
+
+async def test_what_was_read_of_a_service_is_never_told_as_anothers_once_it_has_lost_the_kind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    private, public = InventoryServer(), InventoryServer()
+    private.inventory.items["BOLT-M6"] = Item("BOLT-M6", "Secret bolt", 1, 1.0, "A")
+    async with (
+        private,
+        public,
+        connected("private", private) as hidden,
+        connected("public", public) as shown,
+        Freshness() as freshness,
+        GrpcSources([hidden, shown], freshness) as sources,
+    ):
+        await hidden.discovered(within_seconds=5)
+        await shown.discovered(within_seconds=5)
+        some = sources.only([shown])
+        url = "https://gateway.example"
+        owners = Registry((), freshness, public_url=url, later=sources.current)
+        others = Registry((), freshness, public_url=url, later=some.current)
+        assert (await owners.fetch("item:BOLT-M6")).title.startswith("Secret bolt")
+        # As after another release of it, which says nothing of documents.
+        hidden.methods, hidden.revision = (), object()
+        with pytest.raises(NotFound, match="no kind of document"):
+            await others.fetch("item:BOLT-M6")
+    assert "service=public document=item is left out: documents of private" in caplog.text

@@ -2,7 +2,14 @@ from typing import Any
 
 import pytest
 
-from gateway.sources.grpc.templates import MAX_VALUE_CHARACTERS, MISSING, Template, escaped, plain
+from gateway.sources.grpc.templates import (
+    MAX_FILLED_CHARACTERS,
+    MAX_VALUE_CHARACTERS,
+    MISSING,
+    Template,
+    escaped,
+    plain,
+)
 
 ITEM = {
     "name": "Bolt",
@@ -115,3 +122,27 @@ def test_it_is_known_at_start_which_fields_no_answer_has() -> None:
         "{name} {sku} {price.amount} {labels.any} {nmae} {price.amuont} {tree.tree.name} {name.x}"
     )
     assert template.unknown(SCHEMA, ("sku",)) == ["nmae", "price.amuont", "name.x"]
+
+
+def test_a_template_of_many_tables_is_filled_once_for_each_and_not_without_end() -> None:
+    written: list[object] = []
+
+    def table(value: object) -> str:
+        written.append(value)
+        return "|" * 1_000
+
+    filled = Template.parse("{places}{places:,}" * 1_000).render(ITEM, table)
+    assert written == [ITEM["places"]]
+    assert len(filled) <= MAX_FILLED_CHARACTERS + 1_000
+
+
+def test_of_a_long_list_only_what_is_shown_is_read() -> None:
+    read = []
+
+    class Counted(str):
+        def __str__(self) -> str:
+            read.append(self)
+            return "x" * 100
+
+    assert len(plain([Counted("x")] * 1_000)) == MAX_VALUE_CHARACTERS + 1
+    assert len(read) <= 30
