@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Literal
 
@@ -29,6 +30,8 @@ HEAD_CHARACTERS, TAIL_CHARACTERS = 600, 200
 # What is asked stands at the beginning or at the end; what stands between is often pasted.
 ASKING_WORDS = 40
 MOST_REASONS = 6
+# Texts that are remembered as they were read, of at most 801 characters each.
+MOST_READ = 256
 # What every request is, a little; words of daily life add to it less than those of a trade.
 GENERAL, DAILY_SHARE = 1.1, 0.75
 # However many words say a task only weakly, they never say it strongly.
@@ -104,10 +107,8 @@ def classify(text: str, *, input_tokens: int | None = None) -> Classified:
     `input_tokens` is the size of the whole request, where `text` is only a part of it.
     """
     tokens = estimated_tokens(text) if input_tokens is None else input_tokens
-    reading = _Reading(text)
-    scores = reading.scores()
-    task: Task = max(TASKS, key=lambda one: scores[one])
-    because = reading.because(task)
+    reading = _read(_bounded(text))
+    task, because = reading.task, reading.because
     if tokens >= LONG_CONTEXT_TOKENS:
         because = (f"about {tokens:,} tokens", *because[: MOST_REASONS - 1])
         task = "long_context"
@@ -115,10 +116,13 @@ def classify(text: str, *, input_tokens: int | None = None) -> Classified:
 
 
 class _Reading:
-    """One text, read once: the words that it is known by, and the signs of code and mathematics."""
+    """One text, read once: the words that it is known by, and the signs of code and mathematics.
+
+    `because` are those that spoke for the task, the strongest first.
+    """
 
     def __init__(self, text: str) -> None:
-        self._text = _bounded(text)
+        self._text = text
         folded = fold(self._text)
         self._words = split(folded)
         self._found = lexicon().find(folded, self._words, mended=ASKING_WORDS)
@@ -128,8 +132,24 @@ class _Reading:
         # Scripts without spaces have about two characters a word.
         self._size = max(len(self._words), unspaced_letters(folded) // 2)
         self._signs = tuple(self._weigh_signs())
+        scores = self._scores()
+        self.task: Task = max(TASKS, key=lambda one: scores[one])
+        self.because = self._reasons(self.task)
 
-    def scores(self) -> Mapping[str, float]:
+    def complexity(self, task: Task, tokens: int) -> float:
+        """From 0 to 1: what kind of task it is, how much is asked for, and in which words."""
+        total = BASE_COMPLEXITY[task]
+        demands = _count(_ENUMERATION, self._text[:HEAD_CHARACTERS], most=8)
+        total += 0.015 * min(self._size, 20) + 0.02 * demands
+        harder = sum(one.meanings.get("harder", 0) * self._nearness(one) for one in self._found)
+        easier = sum(one.meanings.get("easier", 0) * self._nearness(one) for one in self._found)
+        total += 0.09 * min(harder, 5) - 0.09 * min(easier, 3)
+        if tokens > LONG_CONTEXT_TOKENS * 4:
+            total += 0.05
+        ceiling = 0.25 if task == "quick" else 1.0
+        return round(min(max(total, 0.0), ceiling), 3)
+
+    def _scores(self) -> Mapping[str, float]:
         scores: dict[str, float] = defaultdict(float, general=GENERAL)
         weak: dict[str, float] = defaultdict(float)
         for task, weight, _ in self._signs:
@@ -146,8 +166,7 @@ class _Reading:
             scores["quick"] *= 0.3
         return scores
 
-    def because(self, task: Task) -> tuple[str, ...]:
-        """The words and signs that spoke for a task, the strongest first."""
+    def _reasons(self, task: Task) -> tuple[str, ...]:
         said = [(weight, sign) for kind, weight, sign in self._signs if kind == task]
         said += [
             (one.meanings[task] * self._nearness(one), f"“{one.text}”")
@@ -156,19 +175,6 @@ class _Reading:
         ]
         said.sort(key=lambda reason: -reason[0])
         return tuple(sign for _, sign in said[:MOST_REASONS]) or ("nothing says another task",)
-
-    def complexity(self, task: Task, tokens: int) -> float:
-        """From 0 to 1: what kind of task it is, how much is asked for, and in which words."""
-        total = BASE_COMPLEXITY[task]
-        demands = _count(_ENUMERATION, self._text[:HEAD_CHARACTERS], most=8)
-        total += 0.015 * min(self._size, 20) + 0.02 * demands
-        harder = sum(one.meanings.get("harder", 0) * self._nearness(one) for one in self._found)
-        easier = sum(one.meanings.get("easier", 0) * self._nearness(one) for one in self._found)
-        total += 0.09 * min(harder, 5) - 0.09 * min(easier, 3)
-        if tokens > LONG_CONTEXT_TOKENS * 4:
-            total += 0.05
-        ceiling = 0.25 if task == "quick" else 1.0
-        return round(min(max(total, 0.0), ceiling), 3)
 
     def _weigh_signs(self) -> Iterator[tuple[Task, float, str]]:
         size, code = self._size, self._code
@@ -220,6 +226,12 @@ class _Reading:
         """What is pasted counts less than what is asked."""
         is_near = one.place < ASKING_WORDS or one.place >= len(self._words) - ASKING_WORDS // 3
         return 1.0 if is_near else 0.35
+
+
+# Each round of an answer with tools asks about the same words.
+@lru_cache(maxsize=MOST_READ)
+def _read(text: str) -> _Reading:
+    return _Reading(text)
 
 
 def _count(pattern: re.Pattern[str], text: str, *, most: int) -> int:

@@ -16,7 +16,7 @@ LISTING_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """`sha256` is of what is told of it, and `since` when that began; ours change with a release."""
+    """`sha256` is of what is told of it, `since` when that began; ours change with a release."""
 
     name: str
     origin: str

@@ -79,8 +79,8 @@ class ServerProcess:
 
 
 @contextmanager
-def server(*command: str) -> Iterator[ServerProcess]:
-    """Start `command PORT` on the server's core, and end it."""
+def server(*command: str, core: int = SERVER_CORE) -> Iterator[ServerProcess]:
+    """Start `command PORT` on a core, and end it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -88,7 +88,7 @@ def server(*command: str) -> Iterator[ServerProcess]:
         [sys.executable, *command, str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
+        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
     )
     try:
         _wait_for(port)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -21,12 +22,16 @@ class Answered(NamedTuple):
 
 def chat_request(url: str, body: dict[str, Any], *, key: str) -> bytes:
     """The bytes of a request, made once for all that are alike."""
+    return post_request(f"{url}/chat/completions", body, headers={"Authorization": f"Bearer {key}"})
+
+
+def post_request(url: str, body: dict[str, Any], *, headers: Mapping[str, str]) -> bytes:
     address = urlsplit(url)
     content = json.dumps(body).encode()
     lines = (
-        f"POST {address.path}/chat/completions HTTP/1.1",
+        f"POST {address.path} HTTP/1.1",
         f"Host: {address.netloc}",
-        f"Authorization: Bearer {key}",
+        *(f"{name}: {value}" for name, value in headers.items()),
         "Content-Type: application/json",
         f"Content-Length: {len(content)}",
     )

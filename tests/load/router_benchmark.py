@@ -103,10 +103,10 @@ def main() -> None:
     seconds = parser.parse_args().seconds
     os.sched_setaffinity(0, {CLIENT_CORE})
     with ExitStack() as stack:
-        stand_in = stack.enter_context(_stand_in())
+        stand_in = stack.enter_context(stand_in_model())
         peer = stack.enter_context(server("-m", "tests.load.pass_through", stand_in.url))
         began = time.perf_counter()
-        gateway = stack.enter_context(_gateway(stand_in))
+        gateway = stack.enter_context(loaded_gateway(stand_in))
         ready_seconds = time.perf_counter() - began
         time.sleep(2)
         idle = gateway.megabytes("VmRSS")
@@ -117,14 +117,16 @@ def main() -> None:
         }
         rows = uvloop.run(_loaded(targets, seconds))
         console.print(_table(rows))
-        console.print(f"CPU ms: of the gateway, for each call; load of the machine: {_load()}")
+        console.print(
+            f"CPU ms: of the gateway, for each call; load of the machine: {machine_load()}"
+        )
         console.print(
             f"gateway: ready after {ready_seconds:.2f} s; {idle:.0f} MB idle, "
             f"{gateway.megabytes('VmRSS'):.0f} MB after the load, "
             f"{gateway.megabytes('VmHWM'):.0f} MB at most"
         )
         is_exact = _compared(gateway, sum(row.billed_microusd for row in rows))
-    with _on_core(SERVER_CORE):
+    with on_core(SERVER_CORE):
         console.print(_decisions_table(uvloop.run(decisions())))
     sys.exit(0 if is_exact else 1)
 
@@ -213,14 +215,15 @@ def _billed(stand_in: Target) -> int:
     return billed
 
 
-def _load() -> str:
+def machine_load() -> str:
     """Others who work at the same time make everything slower, the gateway and the peer alike."""
     return ", ".join(f"{load:.1f}" for load in os.getloadavg())
 
 
 @contextmanager
-def _stand_in() -> Iterator[Target]:
+def stand_in_model(*options: str) -> Iterator[Target]:
     command = [sys.executable, "-m", "tests.stand_ins.llm", "openrouter", "--tokens", str(TOKENS)]
+    command += options
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -230,8 +233,9 @@ def _stand_in() -> Iterator[Target]:
 
 
 @contextmanager
-def _gateway(stand_in: Target) -> Iterator[Target]:
-    with TemporaryDirectory(prefix="benchmark-") as folder, _on_core(SERVER_CORE):
+def loaded_gateway(stand_in: Target, **more: str) -> Iterator[Target]:
+    """With a key, a budget, a quota and a ledger; `more` are further variables."""
+    with TemporaryDirectory(prefix="benchmark-") as folder, on_core(SERVER_CORE):
         env = {
             "OPENROUTER_API_KEY": "benchmark",
             "OPENROUTER_BASE_URL": stand_in.url,
@@ -239,6 +243,7 @@ def _gateway(stand_in: Target) -> Iterator[Target]:
             "GATEWAY_MONTHLY_BUDGET_USD": "100000",
             "TOKEN_BUDGET": "1000000000",
             "MCP_DATABASE_DIR": folder,
+            **more,
         }
         with running_gateway(env=env) as running:
             os.sched_setaffinity(0, {CLIENT_CORE})
@@ -246,7 +251,7 @@ def _gateway(stand_in: Target) -> Iterator[Target]:
 
 
 @contextmanager
-def _on_core(core: int) -> Iterator[None]:
+def on_core(core: int) -> Iterator[None]:
     """Processes that are started in the block stay on that core."""
     os.sched_setaffinity(0, {core})
     try:
