@@ -130,7 +130,7 @@ class Completion:
         """An answer, once its first piece is there; until then models of the route follow.
 
         Whoever leaves the block early ends the call; what was used until then is settled. `prefer`
-        is tried first if it is on the route: the model that answered so far knows what it thought.
+        answered so far, and goes on if it may still be called: it knows what it thought.
 
         Raises:
             GatewayError: no model of the route answered; it is the first one's reason.
@@ -168,14 +168,9 @@ class Completion:
         """The first answer that begins, of the models of the route in their order."""
         _refuse_other_models(request)
         asked = self._features(request, hints)
-        route = self._granted(caller, asked)
-        story = Story(
-            caller.name,
-            route,
-            began_at=self._clock(),
-            most=self.policy.max_steps,
-            prefer=prefer,
-        )
+        kept = None if prefer is None else self._kept(caller, asked, prefer)
+        route = kept or self._granted(caller, asked)
+        story = Story(caller.name, route, began_at=self._clock(), most=self.policy.max_steps)
         while (step := story.next_step) is not None:
             answering = self._answering(caller, step, story)
             try:
@@ -183,13 +178,24 @@ class Completion:
                 return answering
             except GatewayError as error:
                 story.failed(answering, error)
-                if isinstance(error, LimitExceeded):
-                    # Others took what was left of it meanwhile: the policy says what follows then.
-                    story.route = self._granted(caller, asked)
-                elif not may_follow(answering, error):
+                is_limit = isinstance(error, LimitExceeded)
+                if not is_limit and not may_follow(answering, error):
                     raise
+                if is_limit or story.route is kept:
+                    # Others took what was left of it meanwhile, or one model was all there was:
+                    # the policy says what follows then.
+                    story.route = self._granted(caller, asked)
         assert story.first_error is not None
         raise story.first_error
+
+    def _kept(self, caller: Caller, asked: Features, model: Model) -> Route | None:
+        """The route to the model alone, if it can still be taken: all others need no look."""
+        try:
+            route = self._planned(caller, asked, Lineup([model]))
+        except NotFound:
+            # Another one was named, and could not answer.
+            return None
+        return None if route.error(self._clock()) else route
 
     def _granted(self, caller: Caller, asked: Features) -> Route:
         route = self._planned(caller, asked)
@@ -225,12 +231,12 @@ class Completion:
             await settled_when_left(answering, self._settling)
             raise
 
-    def _planned(self, caller: Caller, asked: Features) -> Route:
+    def _planned(self, caller: Caller, asked: Features, lineup: Lineup | None = None) -> Route:
         if not self._providers:
             raise Refused(NO_PROVIDER)
         return choose(
             asked,
-            self._lineup(),
+            lineup or self._lineup(),
             self.policy,
             conditions=partial(self._condition, caller, asked),
             measured=self._measured.now(),

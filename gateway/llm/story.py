@@ -39,15 +39,7 @@ NEXT_MODEL_AFTER = (
 class Story:
     """`told` is kept with each call of the request; `route` is the one that is being tried."""
 
-    def __init__(
-        self,
-        caller: str,
-        route: Route,
-        *,
-        began_at: datetime,
-        most: int,
-        prefer: Model | None = None,
-    ) -> None:
+    def __init__(self, caller: str, route: Route, *, began_at: datetime, most: int) -> None:
         self.id = f"r{uuid4().hex[:15]}"
         self.route = route
         self.attempts = 0
@@ -55,7 +47,6 @@ class Story:
         self._caller = caller
         self._began_at = began_at
         self._most = most
-        self._preferred = None if prefer is None else _key(prefer)
         self._tried: set[tuple[str, Tier]] = set()
         self._failures: list[Mapping[str, Any]] = []
 
@@ -64,9 +55,7 @@ class Story:
         """The best of the route that was not tried yet, as long as `most` models were not."""
         if len(self._tried) >= self._most:
             return None
-        left = [one for one in self.route.steps if _key(one.model) not in self._tried]
-        preferred = (one for one in left if _key(one.model) == self._preferred)
-        return next(preferred, left[0] if left else None)
+        return next((one for one in self.route.steps if _key(one.model) not in self._tried), None)
 
     def failed(self, answering: Answering, error: GatewayError) -> None:
         model = answering.model

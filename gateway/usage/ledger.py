@@ -174,7 +174,7 @@ class Ledger:
         """Keep the line of a tool's call that ended; nobody waits for it to be written."""
         # Once the ledger is closed there is nobody to write it.
         with suppress(Unavailable):
-            self._writer.submit(Note(call))
+            self._writer.note(Note(call))
 
     async def tool_report(
         self, start: datetime, end: datetime, *, caller: str | None = None

@@ -11,13 +11,14 @@ from typing import Self
 from gateway.errors import GatewayError, Unavailable
 from gateway.storage.database import Database
 from gateway.usage.books import Page
-from gateway.usage.entries import Booked, Entry, Reserve
+from gateway.usage.entries import Booked, Entry, Note, Reserve
 from gateway.usage.reservation import Reservation
 
 logger = logging.getLogger(__name__)
 
 _MOST_AT_ONCE = 500
 _PAUSE_SECONDS = 1.0
+_NOTED_SECONDS = 0.05
 
 Waiting = tuple[Entry, "asyncio.Future[Reservation | None]"]
 
@@ -52,11 +53,20 @@ class Writer:
         await self._writing
 
     def submit(self, entry: Entry) -> "asyncio.Future[Reservation | None]":
+        future = self._enter(entry)
+        self._wake.set()
+        return future
+
+    def note(self, entry: Note) -> None:
+        """Write it with the next entry, or a moment later: nobody waits for it."""
+        self._enter(entry)
+        asyncio.get_running_loop().call_later(_NOTED_SECONDS, self._wake.set)
+
+    def _enter(self, entry: Entry) -> "asyncio.Future[Reservation | None]":
         if self._is_closing:
             raise Unavailable("the ledger is closed", retry_after_seconds=5)
         future: asyncio.Future[Reservation | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, future))
-        self._wake.set()
         return future
 
     async def _write(self) -> None:

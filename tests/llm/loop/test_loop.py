@@ -405,3 +405,17 @@ async def test_a_call_in_the_last_message_that_nobody_approved_is_not_made(tmp_p
     async with bench(tmp_path, Answer("No.")) as b:
         await b.answered(asked)
         assert not b.workshop.made
+
+
+async def test_a_later_round_goes_on_with_its_model_or_else_with_another_of_the_route(
+    tmp_path: Path,
+) -> None:
+    asks = Answer("One.", tools=(called("create_task", "a"),))
+    async with bench(tmp_path, policy=Policy(may_pay=True)) as b:
+        for reply in (Answer("Same."), Refusal(503)):
+            b.stand_in.always("*", Answer("Another."))
+            b.stand_in.script("*", asks, reply)
+            turns, pieces = await b.answered(replace(ASKED, model="auto"))
+            first, second = (one.model.id for one in turns.rounds)
+            assert (first == second) == isinstance(reply, Answer)
+            assert text(pieces).endswith("Same." if isinstance(reply, Answer) else "Another.")
