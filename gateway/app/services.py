@@ -9,8 +9,8 @@ from gateway import caller
 from gateway.config.grpc_services import GrpcServiceConfig
 from gateway.config.services import ServiceConfig
 from gateway.config.settings import Config
-from gateway.downstream.grpc_service import GrpcService
-from gateway.downstream.mcp_server import McpServer
+from gateway.downstream.grpc.grpc_service import GrpcService
+from gateway.downstream.mcp.server import McpServer
 from gateway.downstream.provider import Provider
 from gateway.downstream.status import Status
 from gateway.market.program import MarketProgram

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from gateway.config.services import TlsConfig
 from gateway.config.strict import Count, Listed, Name, Seconds, Strict, Text
 from gateway.downstream.channel import Tls, check_address
-from gateway.downstream.descriptors import DescriptorSource
-from gateway.downstream.grpc_service import (
+from gateway.downstream.grpc.descriptors import DescriptorSource
+from gateway.downstream.grpc.grpc_service import (
     DEADLINE_SECONDS,
     MAX_ANSWER_BYTES,
     MAX_CONCURRENT,
@@ -20,7 +20,7 @@ from gateway.downstream.grpc_service import (
     STREAM_DEADLINE_SECONDS,
     WRITE_DEADLINE_SECONDS,
 )
-from gateway.downstream.methods import MethodExposure, Saying
+from gateway.downstream.grpc.methods import MethodExposure, Saying
 from gateway.errors import ConfigurationError
 
 _METADATA_NAME = re.compile(r"(?!grpc-)[a-z0-9_.-]+(?<!-bin)")

@@ -21,10 +21,10 @@ from gateway.config.strict import (
     place,
     validated,
 )
-from gateway.downstream.mcp_child import Command
-from gateway.downstream.mcp_http import Endpoint
-from gateway.downstream.mcp_server import DEADLINE_SECONDS, MAX_CONCURRENT
-from gateway.downstream.mcp_transports import SseEndpoint, Way
+from gateway.downstream.mcp.child import Command
+from gateway.downstream.mcp.http_client import Endpoint
+from gateway.downstream.mcp.server import DEADLINE_SECONDS, MAX_CONCURRENT
+from gateway.downstream.mcp.transports import SseEndpoint, Way
 from gateway.errors import ConfigurationError
 from gateway.tools.arguments import check_schema
 from gateway.tools.downstream import PORTABLE_NAME

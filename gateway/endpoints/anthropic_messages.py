@@ -31,7 +31,8 @@ from gateway.endpoints.problems import in_our_terms
 from gateway.endpoints.tool_events import rounds_to_json, wants_tool_events
 from gateway.errors import NotFound, Unavailable
 from gateway.llm.completion import Hints
-from gateway.llm.dialects.anthropic_door import (
+from gateway.llm.doors.chat.tools import take_wish
+from gateway.llm.doors.messages.format import (
     Envelope,
     GatheredMessage,
     MessageEvents,
@@ -42,7 +43,6 @@ from gateway.llm.dialects.anthropic_door import (
     request_from_json,
     take_servers,
 )
-from gateway.llm.dialects.openai_door_tools import take_wish
 from gateway.llm.loop.loop import ToolLoop
 from gateway.llm.loop.turns import Turns
 from gateway.llm.loop.wish import Wish

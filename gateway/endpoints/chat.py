@@ -33,7 +33,7 @@ from gateway.endpoints.session_id import take_session_id
 from gateway.endpoints.tool_events import call_event, rounds_to_json, wants_tool_events
 from gateway.errors import GatewayError, Unavailable
 from gateway.llm.completion import Hints
-from gateway.llm.dialects.openai_door import (
+from gateway.llm.doors.chat.format import (
     DONE,
     Envelope,
     answer_to_json,
@@ -44,7 +44,7 @@ from gateway.llm.dialects.openai_door import (
     request_from_json,
     usage_chunk_to_json,
 )
-from gateway.llm.dialects.openai_door_tools import WORK, take_wish, work_to_json
+from gateway.llm.doors.chat.tools import WORK, take_wish, work_to_json
 from gateway.llm.gathering import Gathering
 from gateway.llm.loop.loop import ToolLoop
 from gateway.llm.loop.turns import Turns

@@ -20,7 +20,7 @@ from gateway.endpoints.problems import in_our_terms
 from gateway.endpoints.tool_events import rounds_to_json
 from gateway.errors import BadAnswer, GatewayError, Unavailable
 from gateway.llm.completion import Hints
-from gateway.llm.dialects.responses_door import (
+from gateway.llm.doors.responses.format import (
     AnswerStream,
     Asked,
     Conversation,

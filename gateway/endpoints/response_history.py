@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gateway.errors import InvalidRequest, NotFound
-from gateway.llm.dialects.responses_door import REFERENCE, Asked, item_of, response_of
+from gateway.llm.doors.responses.format import REFERENCE, Asked, item_of, response_of
 from gateway.stored_responses import Stored, StoredResponses
 from gateway.text import shown
 

@@ -23,7 +23,7 @@ from gateway.endpoints.response_answer import Answers, Question, told
 from gateway.endpoints.response_history import History
 from gateway.endpoints.response_items import page_of
 from gateway.errors import InvalidRequest, NotFound
-from gateway.llm.dialects.responses_door import asked_from_json, conversation
+from gateway.llm.doors.responses.format import asked_from_json, conversation
 from gateway.llm.loop.loop import ToolLoop
 from gateway.llm.tokens import request_tokens
 from gateway.stored_responses import StoredResponses

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.endpoints.answer_facts import usd
 from gateway.errors import InvalidRequest
-from gateway.llm.dialects.openai_door import event, usage_to_json
+from gateway.llm.doors.chat.format import event, usage_to_json
 from gateway.llm.loop.piece import CallBegun, CallEnded, Round
 from gateway.text import shown
 

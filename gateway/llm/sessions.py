@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from gateway.conversations import MOST_MESSAGES, Conversations, Said, Saying
 from gateway.llm.completion import Completion
-from gateway.llm.dialects.openai_door_message import message_from_json
-from gateway.llm.dialects.openai_message import message_to_json
+from gateway.llm.dialects.openai.message import message_to_json
+from gateway.llm.doors.chat.message import message_from_json
 from gateway.llm.messages import ChatRequest, Message, Text, ToolCall
 from gateway.llm.tokens import request_tokens
 

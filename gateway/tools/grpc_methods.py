@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from gateway.downstream.grpc_service import GrpcService
-from gateway.downstream.methods import ExposedMethod, ToolSpec
+from gateway.downstream.grpc.grpc_service import GrpcService
+from gateway.downstream.grpc.methods import ExposedMethod, ToolSpec
 from gateway.text import displayable, shown
 from gateway.tools import progress
 from gateway.tools.downstream import MAX_DESCRIPTION_CHARACTERS, PORTABLE_NAME, WARNING

@@ -9,8 +9,8 @@ from hashlib import sha256
 from operator import is_not
 from typing import Any
 
-from gateway.downstream.mcp_messages import ListedTool
-from gateway.downstream.mcp_server import DEADLINE_SECONDS, McpServer
+from gateway.downstream.mcp.messages import ListedTool
+from gateway.downstream.mcp.server import DEADLINE_SECONDS, McpServer
 from gateway.downstream.translation import plain, unreadable
 from gateway.text import displayable, displayable_json
 from gateway.tools import progress

@@ -7,8 +7,8 @@ from gateway.config.files import read
 from gateway.config.grpc_services import GrpcServiceConfig
 from gateway.config.strict import validated
 from gateway.downstream.channel import Tls
-from gateway.downstream.descriptors import DescriptorSource
-from gateway.downstream.methods import MethodExposure, Saying
+from gateway.downstream.grpc.descriptors import DescriptorSource
+from gateway.downstream.grpc.methods import MethodExposure, Saying
 from gateway.errors import ConfigurationError
 from tests.config.written import written
 

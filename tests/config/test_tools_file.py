@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from gateway.config.tools_file import INHERITED, RemoteServer, ToolsFile, read_tools
-from gateway.downstream.mcp_child import Command
-from gateway.downstream.mcp_http import Endpoint
-from gateway.downstream.mcp_transports import SseEndpoint
+from gateway.downstream.mcp.child import Command
+from gateway.downstream.mcp.http_client import Endpoint
+from gateway.downstream.mcp.transports import SseEndpoint
 from gateway.errors import ConfigurationError
 from gateway.tools.remote_mcp import NamedTool, RemoteExposure
 from gateway.tools.tool import Effect

@@ -13,10 +13,10 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.downstream.backoff import Backoff
-from gateway.downstream.mcp_child import Command
-from gateway.downstream.mcp_http import Endpoint
-from gateway.downstream.mcp_server import McpServer
-from gateway.downstream.mcp_transports import SseEndpoint, Way
+from gateway.downstream.mcp.child import Command
+from gateway.downstream.mcp.http_client import Endpoint
+from gateway.downstream.mcp.server import McpServer
+from gateway.downstream.mcp.transports import SseEndpoint, Way
 from tests.stand_ins import mcp_troublemaker
 from tests.stand_ins.http_server import serve
 from tests.stand_ins.task_servers import Front, over_http, over_sse, running

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
-from gateway.downstream.descriptors import (
+from gateway.downstream.grpc.descriptors import (
     MAX_FILE_BYTES,
     MAX_FILES,
     MAX_IMPORTS_DEEP,
@@ -14,8 +14,8 @@ from gateway.downstream.descriptors import (
     DescriptorSource,
     read_descriptors,
 )
-from gateway.downstream.exposure import Exposed, expose
-from gateway.downstream.methods import DocumentSpec, ExposedMethod, MethodExposure, Saying
+from gateway.downstream.grpc.exposure import Exposed, expose
+from gateway.downstream.grpc.methods import DocumentSpec, ExposedMethod, MethodExposure, Saying
 from gateway.errors import ConfigurationError
 from tests.stand_ins.grpc_server import PROTOS, compiled
 

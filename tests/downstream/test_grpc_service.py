@@ -14,9 +14,9 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_reflection.v1alpha import reflection_pb2
 
 from gateway.downstream.backoff import Backoff
-from gateway.downstream.descriptors import DescriptorSource
-from gateway.downstream.grpc_service import GrpcService
-from gateway.downstream.methods import ExposedMethod, MethodExposure, Saying
+from gateway.downstream.grpc.descriptors import DescriptorSource
+from gateway.downstream.grpc.grpc_service import GrpcService
+from gateway.downstream.grpc.methods import ExposedMethod, MethodExposure, Saying
 from gateway.downstream.service import Tls
 from gateway.downstream.status import State
 from gateway.errors import (

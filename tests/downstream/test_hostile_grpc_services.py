@@ -19,11 +19,11 @@ from google.protobuf.descriptor_pb2 import (
 
 from gateway.clock import now
 from gateway.downstream.backoff import Backoff
-from gateway.downstream.descriptors import MAX_FILES, Collection, Descriptors
-from gateway.downstream.exposure import MAX_FOUND, MAX_SCHEMA_CHARACTERS, MAX_SHOWN, expose
-from gateway.downstream.message_json import to_json
-from gateway.downstream.message_schema import MAX_LETTERS
-from gateway.downstream.methods import MethodExposure
+from gateway.downstream.grpc.descriptors import MAX_FILES, Collection, Descriptors
+from gateway.downstream.grpc.exposure import MAX_FOUND, MAX_SCHEMA_CHARACTERS, MAX_SHOWN, expose
+from gateway.downstream.grpc.message_json import to_json
+from gateway.downstream.grpc.message_schema import MAX_LETTERS
+from gateway.downstream.grpc.methods import MethodExposure
 from gateway.downstream.storm import FREE_RINGS
 from gateway.downstream.watch import Watch
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.downstream.mcp_http import Endpoint
+from gateway.downstream.mcp.http_client import Endpoint
 from gateway.errors import BadAnswer, OutcomeUnknown, RateLimited
 from tests.downstream.mcp_servers import logged, opened
 from tests.stand_ins.http_server import serve

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gateway.downstream.backoff import Backoff
-from gateway.downstream.mcp_child import Command, Lines
-from gateway.downstream.mcp_server import McpServer
+from gateway.downstream.mcp.child import Command, Lines
+from gateway.downstream.mcp.server import McpServer
 from gateway.downstream.status import State
 from gateway.errors import (
     BadAnswer,
@@ -106,8 +106,8 @@ async def test_a_read_is_repeated_once_and_no_more(tmp_path: Path) -> None:
 async def test_a_child_that_ignores_the_end_of_its_input_is_ended_by_a_signal(
     mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.downstream.mcp_child.EOF_SECONDS", 0.05)
-    monkeypatch.setattr("gateway.downstream.mcp_child.TERM_SECONDS", 0.05)
+    monkeypatch.setattr("gateway.downstream.mcp.child.EOF_SECONDS", 0.05)
+    monkeypatch.setattr("gateway.downstream.mcp.child.TERM_SECONDS", 0.05)
     async with McpServer("tasks", troublemaker(mode)) as server:
         await server.discovered(within_seconds=8 if mode == "forever" else 0.2)
         assert children()
@@ -127,8 +127,8 @@ async def test_a_child_that_ignores_the_end_of_its_input_is_ended_by_a_signal(
 async def test_a_bad_child_costs_nobody_but_itself(
     mode: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.downstream.mcp_child.EOF_SECONDS", 0.05)
-    monkeypatch.setattr("gateway.downstream.mcp_child.TERM_SECONDS", 0.05)
+    monkeypatch.setattr("gateway.downstream.mcp.child.EOF_SECONDS", 0.05)
+    monkeypatch.setattr("gateway.downstream.mcp.child.TERM_SECONDS", 0.05)
     seldom = Backoff(first_seconds=5, most_seconds=5)
     open_seconds = 0.3 if mode == "deaf" else 8
     with logged() as lines:
@@ -205,7 +205,7 @@ async def test_a_gateway_that_is_killed_takes_a_child_with_it_that_ignores_its_i
     program = f"""
 import asyncio, sys
 sys.path.insert(0, {str(ROOT)!r})
-from gateway.downstream.mcp_server import McpServer
+from gateway.downstream.mcp.server import McpServer
 from tests.downstream.mcp_servers import opened, troublemaker
 async def main():
     async with opened(troublemaker("forever")) as server:

@@ -8,7 +8,7 @@ import pytest
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.downstream.mcp_http import Endpoint
+from gateway.downstream.mcp.http_client import Endpoint
 from gateway.errors import (
     ToolFailed,
 )

@@ -12,9 +12,9 @@ import pytest
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.downstream.mcp_http import Endpoint
-from gateway.downstream.mcp_server import McpServer
-from gateway.downstream.mcp_transports import SseEndpoint
+from gateway.downstream.mcp.http_client import Endpoint
+from gateway.downstream.mcp.server import McpServer
+from gateway.downstream.mcp.transports import SseEndpoint
 from gateway.downstream.status import State
 from gateway.errors import (
     BadAnswer,

@@ -10,9 +10,9 @@ from google.protobuf.message import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.downstream.comments import comments
-from gateway.downstream.message_json import MAX_LEVELS, to_json, to_message
-from gateway.downstream.message_schema import MAX_DEEP, MAX_FIELDS, input_schema, output_schema
+from gateway.downstream.grpc.comments import comments
+from gateway.downstream.grpc.message_json import MAX_LEVELS, to_json, to_message
+from gateway.downstream.grpc.message_schema import MAX_DEEP, MAX_FIELDS, input_schema, output_schema
 from gateway.errors import InvalidRequest
 from gateway.protobuf import Protocol
 from gateway.tools.arguments import check_arguments, check_schema

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from gateway.downstream.backoff import Backoff
-from gateway.downstream.grpc_service import GrpcService
-from gateway.downstream.methods import MethodExposure, Saying
+from gateway.downstream.grpc.grpc_service import GrpcService
+from gateway.downstream.grpc.methods import MethodExposure, Saying
 from gateway.errors import InvalidRequest
 from gateway.tools import progress
 from gateway.tools.arguments import check_schema

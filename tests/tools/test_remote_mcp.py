@@ -17,10 +17,10 @@ from mcp_types import (
 )
 
 from gateway.downstream.backoff import Backoff
-from gateway.downstream.mcp_child import Command
-from gateway.downstream.mcp_http import Endpoint
-from gateway.downstream.mcp_messages import ListedTool
-from gateway.downstream.mcp_server import McpServer
+from gateway.downstream.mcp.child import Command
+from gateway.downstream.mcp.http_client import Endpoint
+from gateway.downstream.mcp.messages import ListedTool
+from gateway.downstream.mcp.server import McpServer
 from gateway.errors import InvalidRequest, ToolFailed
 from gateway.tools import progress
 from gateway.tools.downstream import WARNING

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.errors import ConfigurationError
-from gateway.llm.dialects import anthropic, ollama, openai, responses
+from gateway.llm.dialects.anthropic import dialect as anthropic
 from gateway.llm.dialects.dialect import Dialect
+from gateway.llm.dialects.ollama import dialect as ollama
+from gateway.llm.dialects.openai import dialect as openai
+from gateway.llm.dialects.responses import dialect as responses
 from gateway.llm.model import Model
 from gateway.llm.provider.settings import ProviderKind, ProviderSettings
 

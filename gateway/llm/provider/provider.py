@@ -9,7 +9,7 @@ from typing import Any, Self
 from gateway.clock import Clock, now
 from gateway.errors import GatewayError, InvalidRequest
 from gateway.llm.dialects.dialect import Dialect
-from gateway.llm.dialects.responses_request import is_for_responses
+from gateway.llm.dialects.responses.request import is_for_responses
 from gateway.llm.listing import Listing
 from gateway.llm.messages import ChatRequest, Usage
 from gateway.llm.model import Model

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.documents.document_id import IdPattern
-from gateway.downstream.grpc_service import GrpcService
-from gateway.downstream.methods import ExposedMethod
+from gateway.downstream.grpc.grpc_service import GrpcService
+from gateway.downstream.grpc.methods import ExposedMethod
 from gateway.errors import GatewayError
 from gateway.sources.grpc.values import MAX_VALUES, Values, read_values
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gateway.downstream.methods import ExposedMethod
+from gateway.downstream.grpc.methods import ExposedMethod
 from gateway.sources.grpc.templates import Template, escaped, is_nothing, plain
 from gateway.sources.market.rendering import spelled
 

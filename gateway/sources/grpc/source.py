@@ -13,8 +13,8 @@ from gateway.documents.document import Document, Entry
 from gateway.documents.document_id import DocumentId, IdPattern
 from gateway.documents.freshness import Freshness
 from gateway.documents.query import Mention, Query, Word, fold_phrase
-from gateway.downstream.grpc_service import GrpcService
-from gateway.downstream.methods import ExposedMethod
+from gateway.downstream.grpc.grpc_service import GrpcService
+from gateway.downstream.grpc.methods import ExposedMethod
 from gateway.errors import BadAnswer, GatewayError, InvalidRequest, NotFound
 from gateway.sources.grpc.listing import Listing
 from gateway.sources.grpc.question import Asked, Candidate

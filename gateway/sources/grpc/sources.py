@@ -11,8 +11,8 @@ from typing import Self
 from gateway.clock import Clock, now
 from gateway.documents.freshness import Freshness
 from gateway.documents.query import Lexicon, Mention, Reading, Word, split
-from gateway.downstream.grpc_service import GrpcService
-from gateway.downstream.methods import ExposedMethod
+from gateway.downstream.grpc.grpc_service import GrpcService
+from gateway.downstream.grpc.methods import ExposedMethod
 from gateway.sources.grpc.listing import Listing
 from gateway.sources.grpc.source import GrpcSource, pattern_of
 from gateway.sources.market.kind import market_kinds

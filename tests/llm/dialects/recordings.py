@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.llm.dialects import anthropic, ollama, openai
+from gateway.llm.dialects.anthropic import dialect as anthropic
 from gateway.llm.dialects.dialect import Dialect
+from gateway.llm.dialects.ollama import dialect as ollama
+from gateway.llm.dialects.openai import dialect as openai
 from gateway.llm.gathering import Gathering
 from gateway.llm.messages import Chunk
 

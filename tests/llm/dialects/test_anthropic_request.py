@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from gateway.errors import InvalidRequest
-from gateway.llm.dialects import anthropic
+from gateway.llm.dialects.anthropic import dialect as anthropic
 from gateway.llm.messages import (
     AnswerFormat,
     ChatRequest,

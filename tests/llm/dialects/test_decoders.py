@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import GatewayError
-from gateway.llm.dialects import anthropic, ollama, openai
+from gateway.llm.dialects.anthropic import dialect as anthropic
 from gateway.llm.dialects.dialect import Dialect
-from gateway.llm.dialects.openai_door import Envelope, chunk_to_json, event
+from gateway.llm.dialects.ollama import dialect as ollama
+from gateway.llm.dialects.openai import dialect as openai
+from gateway.llm.doors.chat.format import Envelope, chunk_to_json, event
 from gateway.llm.gathering import Gathering
 from tests.llm.dialects.recordings import FILES, decoded, dialect_of, recorded
 

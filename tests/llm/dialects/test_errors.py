@@ -21,7 +21,9 @@ from gateway.errors import (
     RateLimited,
     Unavailable,
 )
-from gateway.llm.dialects import anthropic, ollama, openai
+from gateway.llm.dialects.anthropic import dialect as anthropic
+from gateway.llm.dialects.ollama import dialect as ollama
+from gateway.llm.dialects.openai import dialect as openai
 from gateway.llm.dialects.words import MOST_CHARACTERS, repeatable
 from tests.llm.dialects.recordings import NOW
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 
 from gateway.errors import InvalidRequest
-from gateway.llm.dialects import ollama
+from gateway.llm.dialects.ollama import dialect as ollama
 from gateway.llm.messages import (
     AnswerFormat,
     ChatRequest,

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from gateway.llm.dialects import openai
-from gateway.llm.dialects.openai_door import request_from_json
+from gateway.llm.dialects.openai import dialect as openai
+from gateway.llm.doors.chat.format import request_from_json
 from gateway.llm.messages import (
     ChatRequest,
     Message,

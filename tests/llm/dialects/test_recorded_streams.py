@@ -16,8 +16,8 @@ from gateway.errors import (
     RateLimited,
     Unavailable,
 )
-from gateway.llm.dialects import openai
-from gateway.llm.dialects.anthropic_blocks import FORMAT, VERBATIM
+from gateway.llm.dialects.anthropic.blocks import FORMAT, VERBATIM
+from gateway.llm.dialects.openai import dialect as openai
 from gateway.llm.messages import Chunk, Message, Reasoning, Usage
 from tests.llm.dialects.recordings import FILES, decoded, dialect_of, gathered, recorded
 

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import InvalidRequest
-from gateway.llm.dialects import openai, responses
-from gateway.llm.dialects.openai_door import request_from_json
-from gateway.llm.dialects.responses_request import is_for_responses
+from gateway.llm.dialects.openai import dialect as openai
+from gateway.llm.dialects.responses import dialect as responses
+from gateway.llm.dialects.responses.request import is_for_responses
+from gateway.llm.doors.chat.format import request_from_json
 from gateway.llm.messages import (
     AnswerFormat,
     ChatRequest,

@@ -17,10 +17,10 @@ from gateway.errors import (
     RateLimited,
     Unavailable,
 )
-from gateway.llm.dialects import responses
-from gateway.llm.dialects.openai_door import Envelope, answer_to_json, chunk_to_json
-from gateway.llm.dialects.openai_door_message import message_from_json
 from gateway.llm.dialects.reasoning_details import details_of
+from gateway.llm.dialects.responses import dialect as responses
+from gateway.llm.doors.chat.format import Envelope, answer_to_json, chunk_to_json
+from gateway.llm.doors.chat.message import message_from_json
 from gateway.llm.gathering import Answer, Gathering
 from gateway.llm.messages import ChatRequest, Usage
 from tests.llm.dialects.recordings import decoded

@@ -20,7 +20,7 @@ from gateway.errors import (
     RateLimited,
     Unavailable,
 )
-from gateway.llm.dialects.openai_door import Envelope, answer_to_json, request_from_json
+from gateway.llm.doors.chat.format import Envelope, answer_to_json, request_from_json
 from gateway.llm.gathering import Answer as Gathered
 from gateway.llm.gathering import Gathering
 from gateway.llm.messages import ChatRequest, Message, Text, ToolDefinition

@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from gateway.documents.registry import SearchSettings
-from gateway.downstream.methods import MethodExposure, Saying
+from gateway.downstream.grpc.methods import MethodExposure, Saying
 from gateway.errors import NotFound, Unavailable
 from tests.sources.grpc.warehouse import Warehouse, warehouse_of
 from tests.stand_ins.inventory import Inventory, InventoryServer, Item

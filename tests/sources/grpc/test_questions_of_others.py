@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.documents.freshness import Freshness
 from gateway.documents.registry import Registry, SearchSettings
-from gateway.downstream.methods import MethodExposure, Saying
+from gateway.downstream.grpc.methods import MethodExposure, Saying
 from tests.sources.grpc.warehouse import warehouse_of
 from tests.sources.router_world import opened_router
 from tests.stand_ins.inventory import Inventory, InventoryServer, Item

@@ -6,8 +6,8 @@ import pytest
 
 from gateway.documents.freshness import Freshness
 from gateway.documents.registry import Registry
-from gateway.downstream.grpc_service import GrpcService
-from gateway.downstream.methods import MethodExposure, Saying
+from gateway.downstream.grpc.grpc_service import GrpcService
+from gateway.downstream.grpc.methods import MethodExposure, Saying
 from gateway.errors import NotFound
 from gateway.sources.grpc.sources import GrpcSources
 from tests.sources.grpc.warehouse import connected

@@ -9,8 +9,8 @@ from gateway.documents.query import Lexicon
 from gateway.documents.registry import Registry, SearchSettings
 from gateway.documents.source import DocumentSource
 from gateway.downstream.backoff import Backoff
-from gateway.downstream.grpc_service import GrpcService
-from gateway.downstream.methods import MethodExposure
+from gateway.downstream.grpc.grpc_service import GrpcService
+from gateway.downstream.grpc.methods import MethodExposure
 from gateway.sources.grpc.sources import GrpcSources
 from tests.stand_ins.inventory import Inventory, InventoryServer
 
