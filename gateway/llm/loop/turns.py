@@ -10,6 +10,7 @@ from gateway.llm.answering import Answering
 from gateway.llm.gathering import Gathering
 from gateway.llm.loop.offered import Offered
 from gateway.llm.loop.piece import CallBegun, CallEnded, Piece, Round
+from gateway.llm.loop.results import allowed_calls, last_calls, made_before, result
 from gateway.llm.loop.running import Calls
 from gateway.llm.loop.showing import Showing
 from gateway.llm.messages import (
@@ -17,7 +18,6 @@ from gateway.llm.messages import (
     Chunk,
     FinishReason,
     Message,
-    Text,
     ToolCall,
     ToolChoice,
     Usage,
@@ -116,7 +116,7 @@ class Turns:
 
     def unanswered(self, approved: frozenset[str]) -> Sequence[ToolCall]:
         """Those of the calls at the end of the messages that are approved, and have no result."""
-        return _allowed(self._request.messages, approved)
+        return allowed_calls(self._request.messages, approved)
 
     async def begin(self, allowed: Mapping[str, bool]) -> None:
         """Run the calls that the caller has allowed meanwhile, and wait for the first piece.
@@ -126,13 +126,13 @@ class Turns:
         if self._calls is not None and allowed:
             calls = self.unanswered(frozenset(allowed))
             ended: dict[str, Message] = {
-                call.id: _again(call) for call in calls if not allowed[call.id]
+                call.id: made_before(call) for call in calls if not allowed[call.id]
             }
             made = [call for call in calls if allowed[call.id]]
             async for piece in self._calls.run(made, number=0):
                 self._ready.append(piece)
                 if isinstance(piece, CallEnded):
-                    ended[piece.call.id] = _result(piece)
+                    ended[piece.call.id] = result(piece)
             self._answer_allowed([ended[call.id] for call in calls])
         await self._open()
 
@@ -234,7 +234,7 @@ class Turns:
         in_order = tuple(ended[call.id] for call in made if call.id in ended)
         self.rounds[-1] = replace(self.rounds[-1], calls=in_order)
         for one in in_order:
-            self._add(_result(one))
+            self._add(result(one))
 
     def _sorted(self, showing: Showing) -> tuple[Sequence[ToolCall], Sequence[ToolCall]]:
         """The calls that are ours to answer, and those that go back to the caller."""
@@ -304,45 +304,11 @@ class Turns:
     def _answer_allowed(self, results: Sequence[Message]) -> None:
         """Right behind the calls and what else answers them: providers take them nowhere else."""
         messages = list(self._request.messages)
-        place = _last_calls(messages) + 1
+        place = last_calls(messages) + 1
         while place < len(messages) and messages[place].role == "tool":
             place += 1
         messages[place:place] = results
         self._request = replace(self._request, messages=tuple(messages))
-
-
-def _allowed(messages: Sequence[Message], approved: frozenset[str]) -> Sequence[ToolCall]:
-    """The calls of the last message with calls that are approved, and not yet answered."""
-    place = _last_calls(messages)
-    if place < 0 or not approved:
-        return ()
-    answered = {one.tool_call_id for one in messages[place:]}
-    calls = {call.id: call for call in messages[place].tool_calls}
-    return [call for one, call in calls.items() if one in approved and one not in answered]
-
-
-def _last_calls(messages: Sequence[Message]) -> int:
-    """The place of the last message with tool calls; -1 if there is none."""
-    places = (at for at in range(len(messages) - 1, -1, -1) if messages[at].tool_calls)
-    return next(places, -1)
-
-
-def _result(ended: CallEnded) -> Message:
-    return Message(
-        "tool",
-        (Text(ended.text),),
-        tool_call_id=ended.call.id,
-        name=ended.call.name,
-        is_error=ended.error is not None,
-    )
-
-
-def _again(call: ToolCall) -> Message:
-    text = (
-        f"Error: {call.name} was allowed and called before; what it answered then is not known "
-        "here, and it is not called again. Look up what it did."
-    )
-    return Message("tool", (Text(text),), tool_call_id=call.id, name=call.name, is_error=True)
 
 
 def _finish(said: FinishReason | None, *, are_cut: bool, are_pending: bool) -> FinishReason | None:
