@@ -72,7 +72,8 @@ class Services:
     async def discovered(self, *, within_seconds: float) -> None:
         """Returns when all are known, or the time is over."""
         waiting = (one.discovered(within_seconds=within_seconds) for one in self._found_later)
-        await asyncio.gather(*waiting)
+        listed = (one.discovered(within_seconds=within_seconds) for one in self.providers)
+        await asyncio.gather(*waiting, *listed)
 
     @property
     def _found_later(self) -> Sequence[GrpcService | McpServer]:

@@ -121,8 +121,18 @@ def _mistake(error: Any, model: type[Strict], where: str) -> str:
         return f"{start}: unknown key; it takes {', '.join(_keys(model, error['loc'][:-1]))}"
     if error["type"] == "missing":
         return f"{start}: is missing"
-    said = error["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    said = _SHAPES.get(error["type"]) or error["msg"].removeprefix("Input ").removeprefix(
+        "Value error, "
+    )
     return f"{start}: {said}{_given(at, error['input'])}"
+
+
+_SHAPES = {
+    "tuple_type": "should be a list, in lines that begin with -",
+    "list_type": "should be a list, in lines that begin with -",
+    "dict_type": "should be keys with values",
+    "model_type": "should be keys with values",
+}
 
 
 def _short(part: str) -> str:

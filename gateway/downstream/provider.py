@@ -1,8 +1,10 @@
 """A service that speaks `provider.v1`: its tools, and how it is doing."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -71,6 +73,7 @@ class Provider:
             queue_seconds=queue_seconds,
         )
         self._methods: Mapping[str, Method] = {}
+        self._known = asyncio.Event()
         self._watch = Watch(
             name,
             address,
@@ -100,6 +103,12 @@ class Provider:
     def status(self) -> Status:
         version = self.capabilities.version if self.capabilities else None
         return replace(self._watch.status, version=version)
+
+    async def discovered(self, *, within_seconds: float) -> None:
+        """Returns once its tools are known, or the time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_seconds):
+                await self._known.wait()
 
     async def invoke(
         self,
@@ -152,6 +161,7 @@ class Provider:
         capabilities = Capabilities.read(message)
         if capabilities != self.capabilities:
             self.capabilities = capabilities
+            self._known.set()
             logger.info(
                 "downstream=%s version=%s tools=%d",
                 self.name,

@@ -26,6 +26,7 @@ def take_session_id(headers: Mapping[str, str], body: dict[str, Any]) -> str | N
         return None
     if not isinstance(given, str) or not _WELL_FORMED.fullmatch(given):
         raise InvalidRequest(
-            f"{FIELD} is {shown(str(given))!r}; it takes up to 128 letters, digits and . _ @ + -"
+            f"{FIELD} is {shown(str(given))!r}; it takes a text of up to 128 letters, digits and "
+            ". _ @ + -"
         )
     return given

@@ -164,14 +164,14 @@ def test_one_fallback_may_stand_without_a_list(tmp_path: Path) -> None:
             r"^models.yaml: tiers.free.models\[0\].contxt: unknown key; it takes id, max_tokens, ",
         ),
         ("tiers: {gold: {}}", r"tiers.gold: unknown key; it takes free, paid"),
-        ("tiers: {free: {models: [5]}}", r"tiers.free.models\[0\]: should be a valid dictionary"),
+        ("tiers: {free: {models: [5]}}", r"tiers.free.models\[0\]: should be keys with values"),
         ("tiers: {free: {models: [{max_tokens: 1}]}}", r"tiers.free.models\[0\].id: is missing"),
         ("tiers: {free: {models: [{id: a, input_price: -1}]}}", r"input_price: .*, not -1"),
         (
             "tiers: {paid: {budget_limit: '20'}}",
             r"budget_limit: should be a valid number, not '20'",
         ),
-        ("tiers: {free: {quota: true}}", r"tiers.free.quota: should be a valid dictionary"),
+        ("tiers: {free: {quota: true}}", r"tiers.free.quota: should be keys with values"),
         (
             "tiers: {free: {quota: {rqs: 1}}}",
             r"tiers.free.quota.rqs: unknown key; it takes monthly",

@@ -107,7 +107,7 @@ def test_the_file_may_be_named_by_the_environment(tmp_path: Path) -> None:
         ("market: {trading: 1}", r"market.trading: should be a valid boolean, not 1"),
         ("allowed_hosts: example.com", r"allowed_hosts: .*, not 'example.com'"),
         ("allowed_hosts: [1]", r"allowed_hosts\[0\]: should be a valid string, not 1"),
-        ("market: null", r"gateway.yaml: market: should be a valid dictionary"),
+        ("market: null", r"gateway.yaml: market: should be keys with values"),
         ("1: 2", r"gateway.yaml: 1: Keys should be strings"),
         ("host: 'a b'", r"gateway.yaml: host: .*, not 'a b'"),
         ("host: 'a:b'", r"gateway.yaml: host: 'a:b' is no name or address"),

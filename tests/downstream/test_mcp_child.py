@@ -34,6 +34,7 @@ async def said(server: McpServer, tool: str, **arguments: object) -> str:
 async def test_a_real_server_is_called_sees_only_its_own_environment_and_leaves_nobody_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    before = children()
     monkeypatch.setenv("NANOGPT_API_KEY", "secret")
     with logged() as lines:
         async with opened(Command(COMMAND, {**PATH, "TASKS": "mine"}, ROOT)) as server:
@@ -49,7 +50,7 @@ async def test_a_real_server_is_called_sees_only_its_own_environment_and_leaves_
             assert grandchild.structured
             assert is_alive(grandchild.structured["result"])
     await gone(grandchild.structured["result"])
-    assert not children()
+    assert children() == before
 
 
 async def gone(process: int) -> None:
@@ -106,12 +107,13 @@ async def test_a_read_is_repeated_once_and_no_more(tmp_path: Path) -> None:
 async def test_a_child_that_ignores_the_end_of_its_input_is_ended_by_a_signal(
     mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    before = children()
     monkeypatch.setattr("gateway.downstream.mcp.child.EOF_SECONDS", 0.05)
     monkeypatch.setattr("gateway.downstream.mcp.child.TERM_SECONDS", 0.05)
     async with McpServer("tasks", troublemaker(mode)) as server:
         await server.discovered(within_seconds=8 if mode == "forever" else 0.2)
         assert children()
-    assert not children()
+    assert children() == before
 
 
 @pytest.mark.parametrize(

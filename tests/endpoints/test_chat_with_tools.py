@@ -141,7 +141,7 @@ async def test_tools_of_the_type_mcp_run_here_only_if_they_never_need_approval(
     ("body", "said"),
     [
         ({"gateway_tools": ["lookup"]}, "no tool of this caller is named 'lookup'"),
-        ({"gateway_tools": "all"}, "gateway_tools: must be true or false"),
+        ({"gateway_tools": "all"}, "gateway_tools: must be true, false, or a list of names"),
         (
             {"tools": [{"type": "mcp", "server_label": "x", "server_url": "https://x.example"}]},
             "only calls servers that its configuration names",

@@ -172,6 +172,9 @@ async def test_a_client_that_leaves_in_mid_stream_ends_the_call(door: Door) -> N
                 break
     await door.stand_in.rests()
     assert door.stand_in.requests[0].has_left
+    async with asyncio.timeout(5):
+        while not await door.router.lines():  # noqa: ASYNC110 - no event tells of its line
+            await asyncio.sleep(0.01)
     assert (await door.router.total()).calls == 1
 
 

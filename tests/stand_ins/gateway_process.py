@@ -92,9 +92,12 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def own_environment() -> Mapping[str, str]:
-    """This machine's, without what configures a gateway."""
+    """This machine's, without what configures a gateway, and without a terminal's width.
+
+    Tests that run side by side have one, which is not that of a terminal they open.
+    """
     variables = (ROOT / ".env.example").read_text("utf-8")
-    foreign = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", variables, re.MULTILINE))
+    foreign = {"COLUMNS", "LINES", *re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", variables, re.MULTILINE)}
     return {name: value for name, value in os.environ.items() if name not in foreign}
 
 

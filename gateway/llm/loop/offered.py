@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from gateway.errors import InvalidRequest
@@ -12,6 +13,7 @@ from gateway.tools.tool import OWN, Effect, Tool
 
 MOST_TOOLS = 128  # what OpenAI takes in one request
 _PATTERN_SIGNS = "*?["
+_MOST_SAID = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,13 @@ def _chosen(tools: Sequence[Tool], offer: Offer) -> Sequence[Tool]:
 def _check(pattern: str, tools: Sequence[Tool]) -> None:
     if _is_pattern(pattern) or any(tool.name == pattern for tool in tools):
         return
-    names = ", ".join(tool.name for tool in tools[:20])
+    names = [tool.name for tool in tools]
+    near = get_close_matches(pattern, names, n=3)
+    meant = f" Did you mean {' or '.join(near)}?" if near else ""
+    more = f" and {len(names) - _MOST_SAID} more" if len(names) > _MOST_SAID else ""
     raise InvalidRequest(
-        f"tools: no tool of this caller is named {shown(pattern)!r}; there are: {names}"
+        f"tools: no tool of this caller is named {shown(pattern)!r}.{meant} There are: "
+        f"{', '.join(names[:_MOST_SAID])}{more}"
     )
 
 

@@ -105,8 +105,14 @@ def _own_field(fields: Fields) -> tuple[tuple[Offer, ...], bool]:
     if isinstance(value, list):
         names = tuple(as_name(one, f"{_FIELD}[{at}]") for at, one in enumerate(value))
     else:
-        names = (_ALL,) if as_flag(value, _FIELD) else ()
+        names = (_ALL,) if _all(value) else ()
     return ((Offer(OWN, None, names),) if names else ()), not names
+
+
+def _all(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise wrong(value, _FIELD, "true, false, or a list of names and patterns")
+    return value
 
 
 def _origin(label: str, url: str | None, where: str) -> str | None:
