@@ -23,8 +23,8 @@ def answer_headers(answering: Answering | Turns) -> dict[str, str]:
 
 def model_headers(model: Model) -> dict[str, str]:
     return {
-        "x-gateway-model": _headed(model.id),
-        "x-gateway-provider": _headed(model.provider),
+        "x-gateway-model": headed(model.id),
+        "x-gateway-provider": headed(model.provider),
         "x-gateway-tier": model.tier,
     }
 
@@ -48,6 +48,6 @@ def usd(microusd: int | None) -> float | None:
     return None if microusd is None else microusd / 1_000_000
 
 
-def _headed(value: str) -> str:
+def headed(value: str) -> str:
     # A header holds no other letters, and no model's name may break an answer.
     return "".join(one if one.isascii() and one.isprintable() else "?" for one in value)

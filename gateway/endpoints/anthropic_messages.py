@@ -1,8 +1,7 @@
 """`POST /v1/messages`: the door that every client of Anthropic's knows, Claude Code too."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,9 +26,8 @@ from gateway.endpoints.connected import CLIENT_LEFT, WhileConnected
 from gateway.endpoints.hints import FIELD, hints_of
 from gateway.endpoints.json_body import json_object
 from gateway.endpoints.live_stream import KEEPALIVE_SECONDS, LiveStream
-from gateway.endpoints.problems import in_our_terms
 from gateway.endpoints.tool_events import rounds_to_json, wants_tool_events
-from gateway.errors import NotFound, Unavailable
+from gateway.errors import GatewayError, NotFound
 from gateway.llm.completion import Hints
 from gateway.llm.doors.chat.tools import take_wish
 from gateway.llm.doors.messages.format import (
@@ -50,8 +48,6 @@ from gateway.llm.messages import ChatRequest
 
 # Pictures come inside the body; Anthropic's own limit is the same.
 LIMIT_BYTES = 32 * 1024 * 1024
-_FAREWELL_SECONDS = 1.0
-_STOPPING = Unavailable("the gateway is stopping", retry_after_seconds=5)
 
 
 def messages_routes(
@@ -194,15 +190,9 @@ class _Streamed(Response):
         async with (
             _answering(self._loop, self._asked) as turns,
             stream.open(_headers(turns)),
+            stream.telling(_error_events),
         ):
-            try:
-                await self._write(stream, turns)
-            except asyncio.CancelledError:
-                await _say_farewell(stream)
-                raise
-            except Exception as error:
-                await stream.write(event(error_body(in_our_terms(error))))
-                raise
+            await self._write(stream, turns)
 
     async def _write(self, stream: LiveStream, turns: Turns) -> None:
         events = self._asked.events(turns)
@@ -212,11 +202,8 @@ class _Streamed(Response):
         await stream.write(b"".join(map(event, self._asked.ended(turns, events))))
 
 
-async def _say_farewell(stream: LiveStream) -> None:
-    """To a client that has left it is lost; but a gateway that stops is cancelled likewise."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_FAREWELL_SECONDS):
-            await stream.write(event(error_body(_STOPPING)))
+def _error_events(error: GatewayError) -> Iterator[bytes]:
+    yield event(error_body(error))
 
 
 def _headers(turns: Turns) -> dict[str, str]:

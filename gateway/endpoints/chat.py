@@ -1,10 +1,10 @@
 """`POST /v1/chat/completions`: the door that every client of OpenAI's knows how to use."""
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from starlette.middleware import Middleware
@@ -28,10 +28,9 @@ from gateway.endpoints.openai_problems import (
     openai_refusal,
     refused_body,
 )
-from gateway.endpoints.problems import in_our_terms
 from gateway.endpoints.session_id import take_session_id
 from gateway.endpoints.tool_events import call_event, rounds_to_json, wants_tool_events
-from gateway.errors import GatewayError, Unavailable
+from gateway.errors import GatewayError
 from gateway.llm.completion import Hints
 from gateway.llm.doors.chat.format import (
     DONE,
@@ -56,8 +55,6 @@ logger = logging.getLogger(__name__)
 
 # Pictures come inside the body.
 LIMIT_BYTES = 32 * 1024 * 1024
-_FAREWELL_SECONDS = 1.0
-_STOPPING = Unavailable("the gateway is stopping", retry_after_seconds=5)
 
 
 def chat_routes(
@@ -190,15 +187,9 @@ class _Streamed(Response):
     async def _answer(self, stream: LiveStream) -> None:
         async with self._door.answering(self._asked) as turns:
             envelope = self._door.envelope(turns)
-            async with stream.open(answer_headers(turns)):
-                try:
-                    await self._write(stream, turns, envelope)
-                except asyncio.CancelledError:
-                    await _say_farewell(stream, envelope)
-                    raise
-                except Exception as error:
-                    await stream.write(_error_event(in_our_terms(error), envelope))
-                    raise
+            told = partial(_error_events, envelope)
+            async with stream.open(answer_headers(turns)), stream.telling(told):
+                await self._write(stream, turns, envelope)
 
     async def _write(self, stream: LiveStream, turns: Turns, envelope: Envelope) -> None:
         begun: set[int] = set()
@@ -234,15 +225,8 @@ def _with_work(chunk: Chunk, turns: Turns) -> Chunk:
     return replace(chunk, extra={**chunk.extra, WORK: work_to_json(turns.messages)})
 
 
-async def _say_farewell(stream: LiveStream, envelope: Envelope) -> None:
-    """To a client that has left it is lost; but a gateway that stops is cancelled likewise."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_FAREWELL_SECONDS):
-            await stream.write(_error_event(_STOPPING, envelope))
-
-
-def _error_event(error: GatewayError, envelope: Envelope) -> bytes:
-    return event(error_chunk_to_json(error_fields(error), envelope))
+def _error_events(envelope: Envelope, error: GatewayError) -> Iterator[bytes]:
+    yield event(error_chunk_to_json(error_fields(error), envelope))
 
 
 def _with_facts(written: dict[str, Any], turns: Turns) -> dict[str, Any]:

@@ -1,17 +1,20 @@
 """A stream of server-sent events that says, while nothing happens, that it is still there."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from starlette.types import Send
 
 from gateway.endpoints.event_stream import EVENT_STREAM_HEADERS
+from gateway.endpoints.problems import in_our_terms
+from gateway.errors import GatewayError, Unavailable
 
 KEEPALIVE_SECONDS = 15.0  # nginx closes a stream that is silent for 60
 # Whoever reads nothing for so long holds a model's answer and its budget for nothing.
 STUCK_SECONDS = 60.0
 _GOODBYE_SECONDS = 1.0
+_STOPPING = Unavailable("the gateway is stopping", retry_after_seconds=5)
 _COMMENT = b": keep-alive\n\n"
 
 
@@ -52,6 +55,25 @@ class LiveStream:
                     await self._send(
                         {"type": "http.response.body", "body": b"", "more_body": False}
                     )
+
+    @asynccontextmanager
+    async def telling(self, told: Callable[[GatewayError], Iterable[bytes]]) -> AsyncIterator[None]:
+        """What goes wrong in the block is told inside the stream, as `told` has it, and raised."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            # To a client that has left it is lost; but a gateway that stops is cancelled likewise.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GOODBYE_SECONDS):
+                    await self._tell(told(_STOPPING))
+            raise
+        except Exception as error:
+            await self._tell(told(in_our_terms(error)))
+            raise
+
+    async def _tell(self, events: Iterable[bytes]) -> None:
+        for event in events:
+            await self.write(event)
 
     async def write(self, event: bytes) -> None:
         self._wrote_at = self._writing_since = self._now()

@@ -1,10 +1,10 @@
 """Answers of `/v1/responses`, whole or as a stream of events, kept before they are told whole."""
 
-import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -12,13 +12,12 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.caller import Caller
 from gateway.clock import Clock
-from gateway.endpoints.answer_facts import answer_headers, cost_headers, usd
+from gateway.endpoints.answer_facts import answer_headers, cost_headers, headed, usd
 from gateway.endpoints.connected import WhileConnected
 from gateway.endpoints.live_stream import LiveStream
 from gateway.endpoints.openai_problems import error_fields, openai_refusal
-from gateway.endpoints.problems import in_our_terms
 from gateway.endpoints.tool_events import rounds_to_json
-from gateway.errors import BadAnswer, GatewayError, Unavailable
+from gateway.errors import BadAnswer, GatewayError
 from gateway.llm.completion import Hints
 from gateway.llm.doors.responses.format import (
     AnswerStream,
@@ -37,10 +36,8 @@ from gateway.stored_responses import Stored, StoredResponses
 
 logger = logging.getLogger(__name__)
 
-_FAREWELL_SECONDS = 1.0
 # Types of tools that no model here can use, and that were not offered to any.
 _LEFT_OUT = "x-gateway-left-out-tools"
-_STOPPING = Unavailable("the gateway is stopping", retry_after_seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +76,14 @@ class Answers:
         """An error after the first piece is told inside of the stream, and raised."""
         async with self._answering(question) as turns:
             telling = self._telling(question, turns)
-            async with stream.open(_headers(question, turns)):
-                try:
-                    async with aclosing(self._events(question, turns, telling)) as events:
-                        async for one in events:
-                            await stream.write(event(one))
-                except asyncio.CancelledError:
-                    await _say_farewell(stream, telling)
-                    raise
-                except Exception as error:
-                    await _tell_failure(stream, telling, in_our_terms(error))
-                    raise
+            told = partial(_failure_events, telling)
+            async with (
+                stream.open(_headers(question, turns)),
+                stream.telling(told),
+                aclosing(self._events(question, turns, telling)) as events,
+            ):
+                async for one in events:
+                    await stream.write(event(one))
 
     def _answering(self, question: Question) -> AbstractAsyncContextManager[Turns]:
         talk = question.talk
@@ -158,28 +152,16 @@ class _Streamed(Response):
                     await openai_refusal(error)(scope, receive, send)
 
 
-async def _say_farewell(stream: LiveStream, telling: AnswerStream) -> None:
-    """To a client that has left it is lost; but a gateway that stops is cancelled likewise."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_FAREWELL_SECONDS):
-            await _tell_failure(stream, telling, _STOPPING)
-
-
-async def _tell_failure(stream: LiveStream, telling: AnswerStream, error: GatewayError) -> None:
-    for one in telling.fail(error_fields(error)):
-        await stream.write(event(one))
+def _failure_events(telling: AnswerStream, error: GatewayError) -> Iterator[bytes]:
+    return map(event, telling.fail(error_fields(error)))
 
 
 def _headers(question: Question, turns: Turns) -> dict[str, str]:
     """What is known before the answer is whole."""
     headers = answer_headers(turns)
     if left_out := question.asked.tools.left_out:
-        headers[_LEFT_OUT] = ", ".join(map(_headed, left_out))
+        headers[_LEFT_OUT] = ", ".join(headed(name[:60]) for name in left_out)
     return headers
-
-
-def _headed(value: str) -> str:
-    return "".join(one if one.isascii() and one.isprintable() else "?" for one in value[:60])
 
 
 def _facts(question: Question, turns: Turns) -> dict[str, Any]:

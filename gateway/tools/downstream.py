@@ -36,10 +36,10 @@ class Exposure:
     destructive: Sequence[str] = ()
 
     def effect(self, tool: ProviderTool) -> Effect | None:
-        if _matches(tool.name, self.destructive):
+        if matches(tool.name, self.destructive):
             return Effect.DESTROY
         is_changing = "destructive" in tool.tags
-        if not is_changing and _matches(tool.name, self.read):
+        if not is_changing and matches(tool.name, self.read):
             return Effect.READ
         return None
 
@@ -164,5 +164,5 @@ def _description(tool: ProviderTool, effect: Effect) -> str:
     return said[: MAX_DESCRIPTION_CHARACTERS - len(warning)] + warning
 
 
-def _matches(name: str, patterns: Sequence[str]) -> bool:
+def matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -4,7 +4,6 @@ import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from hashlib import sha256
 from operator import is_not
 from typing import Any
@@ -19,6 +18,7 @@ from gateway.tools.downstream import (
     MAX_DESCRIPTION_CHARACTERS,
     PORTABLE_NAME,
     WARNING,
+    matches,
 )
 from gateway.tools.mcp_items import described, shown_items
 from gateway.tools.references import check_references
@@ -63,12 +63,12 @@ class RemoteExposure:
     deadline_seconds: float = DEADLINE_SECONDS
 
     def shows(self, tool: str) -> bool:
-        return _matches(tool, self.allow) and not _matches(tool, self.deny)
+        return matches(tool, self.allow) and not matches(tool, self.deny)
 
     def effect(self, tool: ListedTool) -> Effect:
-        if _matches(tool.name, self.destructive):
+        if matches(tool.name, self.destructive):
             return Effect.DESTROY
-        if _matches(tool.name, self.read):
+        if matches(tool.name, self.read):
             return Effect.READ
         if tool.is_destructive:
             # Bad news of a server about itself can be believed.
@@ -248,7 +248,3 @@ def _description(named: NamedTool, listed: ListedTool, effect: Effect, *, server
     # However much a server says, what the gateway adds must be read.
     warning = WARNING if effect is Effect.DESTROY else ""
     return said[: MAX_DESCRIPTION_CHARACTERS - len(warning)] + warning
-
-
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -1,6 +1,5 @@
 """An answer as a chat completion, whole or in chunks, the way OpenAI's clients read it."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,6 @@ from gateway.llm.messages import Chunk, ToolCallDelta, Usage
 
 DONE = b"data: [DONE]\n\n"
 
-_dumped = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # Fields that OpenAI keeps beside the delta and not inside it.
 _BESIDE_THE_DELTA = frozenset({"native_finish_reason", "stop_reason", "stop_sequence"})
 
@@ -99,12 +97,6 @@ def usage_to_json(usage: Usage, *, cost_microusd: int | None = None) -> dict[str
     if cost_microusd is not None:
         written["cost"] = cost_microusd / 1_000_000
     return written
-
-
-def event(document: Mapping[str, Any], *, name: str | None = None) -> bytes:
-    """One server-sent event; half characters, which UTF-8 cannot hold, become a `?`."""
-    named = "" if name is None else f"event: {name}\n"
-    return f"{named}data: {_dumped(document)}\n\n".encode("utf-8", "replace")
 
 
 def _chunk(envelope: Envelope) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from gateway.llm.doors.chat.answer import (
     answer_to_json,
     chunk_to_json,
     error_chunk_to_json,
-    event,
     usage_chunk_to_json,
     usage_to_json,
 )
@@ -15,6 +14,7 @@ from gateway.llm.doors.chat.request import (
     delivery_from_json,
     request_from_json,
 )
+from gateway.llm.doors.event import event
 
 __all__ = [
     "DONE",

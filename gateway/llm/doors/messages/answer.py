@@ -1,6 +1,5 @@
 """An answer as Anthropic's Messages has it, whole or in events, the way its clients read it."""
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from typing import Any
 from gateway.llm.dialects.anthropic.blocks import arguments_object
 from gateway.llm.messages import Usage
 
-_dumped = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # What only Anthropic says of a call, and its clients understand.
 _ALSO_TOLD = ("cache_creation", "server_tool_use", "service_tier", "inference_geo", "speed")
 _ARGUMENTS = "partial_json"
@@ -89,9 +87,3 @@ class GatheredMessage:
         if (arguments := grown.pop(_ARGUMENTS, None)) is not None:
             grown["input"] = arguments_object(arguments)
         return grown
-
-
-def event(document: Mapping[str, Any]) -> bytes:
-    """One server-sent event; half characters, which UTF-8 cannot hold, become a `?`."""
-    text = f"event: {document['type']}\ndata: {_dumped(document)}\n\n"
-    return text.encode("utf-8", "replace")

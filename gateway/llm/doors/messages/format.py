@@ -1,9 +1,9 @@
 """What our own door speaks: Messages, the way Anthropic's clients ask and read them."""
 
+from gateway.llm.doors.event import typed_event as event
 from gateway.llm.doors.messages.answer import (
     Envelope,
     GatheredMessage,
-    event,
     usage_to_json,
 )
 from gateway.llm.doors.messages.request import (

@@ -1,13 +1,11 @@
 """An answer as a response object, whole or in events, the way OpenAI's clients read it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.llm.messages import FinishReason, Usage
 
-_dumped = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 # Clients branch on these; for all else the code of a failure is the server's error.
 _CODES = {
@@ -87,16 +85,6 @@ def usage_to_json(usage: Usage) -> dict[str, Any]:
         "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
         "total_tokens": usage.input_tokens + usage.output_tokens,
     }
-
-
-def event(document: Mapping[str, Any]) -> bytes:
-    """One server-sent event."""
-    return b"event: %s\ndata: %s\n\n" % (document["type"].encode(), body(document))
-
-
-def body(document: Mapping[str, Any]) -> bytes:
-    """As JSON; half characters, which UTF-8 cannot hold, become a `?`."""
-    return _dumped(document).encode("utf-8", "replace")
 
 
 def _status(reason: str | None, *, is_over: bool, has_failed: bool) -> str:

@@ -1,9 +1,9 @@
 """What our own door of the Responses API speaks, the way OpenAI's clients ask and read it."""
 
+from gateway.llm.doors.event import body
+from gateway.llm.doors.event import typed_event as event
 from gateway.llm.doors.responses.answer import (
     Envelope,
-    body,
-    event,
     response_of,
     usage_to_json,
 )
