@@ -1,6 +1,7 @@
 """What concerns all tests."""
 
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,3 +15,14 @@ def pytest_runtest_makereport() -> Generator[None, Any, Any]:
         (name, text.encode("utf-8", "replace").decode()) for name, text in report.sections
     ]
     return report
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Every test that asks for a database runs on SQLite and on a real PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/gateway.db"
+    # Most tests need none, and it takes its time to import.
+    from tests.stand_ins.postgres import postgres
+
+    return postgres().new_database()

@@ -14,7 +14,8 @@ FLOORS = (
     ("server",),
     ("app",),
     ("config",),
-    ("sources", "endpoints", "model_tools"),
+    ("sources", "endpoints", "model_tools", "routing_tools", "benchmark_tools"),
+    ("benchmarks", "learning"),
     ("llm",),
     ("tools",),
     (
@@ -23,6 +24,8 @@ FLOORS = (
         "stored_responses",
         "approvals",
         "tool_pins",
+        "evidence",
+        "strategies",
         "downstream",
         "documents",
     ),
@@ -44,6 +47,9 @@ MAY_OPEN_THE_DATABASE = {
     "stored_responses",
     "approvals",
     "tool_pins",
+    "evidence",
+    "strategies",
+    "benchmarks",
 }
 MAX_LINES = 400
 

@@ -11,6 +11,7 @@ from gateway.approvals import Approvals
 from gateway.caller import LOCAL
 from gateway.config.settings import Config
 from gateway.conversations import Conversations
+from gateway.evidence.evidence import Evidence
 from gateway.llm.catalog.assembly import LOCAL_KINDS, ConfiguredProvider
 from gateway.llm.catalog.catalog import Catalog
 from gateway.llm.catalog.kept_lists import KeptLists
@@ -40,6 +41,7 @@ class Router:
     catalog: Catalog
     providers: Mapping[str, Provider]
     ledger: Ledger
+    evidence: Evidence
     completion: Completion
     conversations: Conversations
     responses: StoredResponses
@@ -75,11 +77,13 @@ async def opened_router(
         catalog = Catalog([_configured(one) for one in settings], config.model_overrides)
         refresh = await stack.enter_async_context(_refresh(catalog, providers, config.data_dir))
         await stack.enter_async_context(QuotaWatch(providers.values(), ledger))
+        evidence = await stack.enter_async_context(Evidence(database))
         completion = Completion(
             catalog,
             providers,
             ledger,
             config.policy,
+            evidence=evidence,
             max_parallel=config.max_parallel_tasks,
         )
         await stack.enter_async_context(completion)
@@ -88,6 +92,7 @@ async def opened_router(
             catalog,
             providers,
             ledger,
+            evidence,
             completion,
             Conversations(database),
             StoredResponses(database),

@@ -75,6 +75,7 @@ def _openai_doors(gateway: Gateway) -> ASGIApp:
     from gateway.endpoints.anthropic_messages import messages_routes
     from gateway.endpoints.chat import chat_routes
     from gateway.endpoints.embeddings import embedding_routes
+    from gateway.endpoints.feedback import feedback_routes
     from gateway.endpoints.models import model_routes
     from gateway.endpoints.openai_problems import no_such_path
     from gateway.endpoints.responses import responses_routes
@@ -87,6 +88,7 @@ def _openai_doors(gateway: Gateway) -> ASGIApp:
         *responses_routes(gateway.loop, router.responses),
         *messages_routes(gateway.loop),
         *embedding_routes(router.completion),
+        *feedback_routes(router.ledger, router.evidence),
         *model_routes(router.catalog),
         *usage_routes(router.ledger),
     ]

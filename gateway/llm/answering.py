@@ -11,6 +11,7 @@ from gateway.errors import GatewayError, LimitExceeded
 from gateway.llm.accounting import FREE_OF_CHARGE, Meter, allowances, cost, worst_amount
 from gateway.llm.messages import ChatRequest, Chunk, Usage
 from gateway.llm.model import Model, Tier
+from gateway.llm.observing import Observer
 from gateway.llm.provider.provider import Provider
 from gateway.llm.provider.stream import ProviderStream
 from gateway.usage.call import Call, Settlement
@@ -38,6 +39,7 @@ class Answering:
         call: Call,
         *,
         ledger: Ledger,
+        observer: Observer,
         route: Mapping[str, Any],
         attempts: int,
     ) -> None:
@@ -50,6 +52,7 @@ class Answering:
         self._provider = provider
         self._call = call
         self._ledger = ledger
+        self._observer = observer
         self._route = route
         self._earlier_attempts = attempts
         self._meter = Meter(input_tokens=0)
@@ -147,6 +150,7 @@ class Answering:
             return
         settlement = self._settlement(outcome, used)
         self._log(settlement)
+        self._observer.ended(self._call, outcome)
         self._written = self._ledger.settling(reservation, settlement)
         if self.waits_for_ledger:
             await self.written()
@@ -155,6 +159,15 @@ class Answering:
         """Wait until what was reserved is no longer held, of an answer that was settled."""
         if self._written is not None:
             await asyncio.shield(self._written)
+
+    def seen_beside(self, text: str) -> None:
+        """It answers this text, on an automatic route."""
+        self._observer.answering(self._call.caller, text, self._call)
+
+    def broke_calls(self, count: int) -> None:
+        """So many of its calls of tools had arguments that no tool takes."""
+        for _ in range(count):
+            self._observer.broke_a_call(self._call)
 
     async def _reserve(
         self, request: ChatRequest, most_input_tokens: int, default_tokens: int

@@ -2,8 +2,7 @@
 
 import asyncio
 import itertools
-import math
-import time
+import random
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -23,19 +22,21 @@ from gateway.errors import (
     Unauthenticated,
     Unavailable,
 )
+from gateway.evidence.evidence import Evidence
 from gateway.llm.answering import Answering, settled_when_left
 from gateway.llm.catalog.catalog import Catalog
 from gateway.llm.embedding import EmbeddingCall
-from gateway.llm.features import Features, features
+from gateway.llm.features import Features, features, telling_text
+from gateway.llm.known import Known
 from gateway.llm.lineup import Lineup
 from gateway.llm.messages import ChatRequest
 from gateway.llm.model import Model
+from gateway.llm.observing import Observer
 from gateway.llm.policy import Context, Policy, Priority
 from gateway.llm.provider.provider import Provider
 from gateway.llm.provider.settings import NO_PROVIDER
 from gateway.llm.route import Route, Step
 from gateway.llm.router import choose
-from gateway.llm.scoring import Measured
 from gateway.llm.story import Story, may_follow
 from gateway.llm.task import Task
 from gateway.llm.tokens import most_tokens
@@ -46,7 +47,6 @@ from gateway.usage.call import Amount, Call
 from gateway.usage.ledger import Ledger
 
 QUEUE_SECONDS = 30.0
-MEASURED_SECONDS = 1.0
 MOST_NAME_LETTERS = 200
 # Whoever is cancelled at the end may have a last word to say before it lets go of its answer.
 LETTING_GO_SECONDS = 10.0
@@ -78,6 +78,7 @@ class Completion:
         ledger: Ledger,
         policy: Policy,
         *,
+        evidence: Evidence | None = None,
         max_parallel: int = 512,
         clock: Clock = now,
     ) -> None:
@@ -89,10 +90,11 @@ class Completion:
         self._slots = asyncio.Semaphore(max_parallel)
         self._max_parallel = max_parallel
         self._turns = itertools.count()
-        self._measured = _Measured(providers)
+        self._known = Known(providers, evidence)
+        self._observer = Observer(evidence, clock=clock)
         self._working: set[asyncio.Future[None]] = set()
         self._settling: set[asyncio.Task[None]] = set()
-        self._known: tuple[object, Lineup] | None = None
+        self._lined_up: tuple[object, Lineup] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -175,6 +177,8 @@ class Completion:
             answering = self._answering(caller, step, story)
             try:
                 await self._begin(answering, request, asked)
+                if kept is None and read_wanted(request.model, self.policy.aliases).name is None:
+                    answering.seen_beside(telling_text(request.messages))
                 return answering
             except GatewayError as error:
                 story.failed(answering, error)
@@ -210,6 +214,7 @@ class Completion:
             self._providers[step.model.provider],
             self._call(caller, step.model, asked, route_id=story.id, step=step),
             ledger=self._ledger,
+            observer=self._observer,
             route=story.told(),
             attempts=story.attempts,
         )
@@ -239,8 +244,10 @@ class Completion:
             lineup or self._lineup(),
             self.policy,
             conditions=partial(self._condition, caller, asked),
-            measured=self._measured.now(),
+            measured=self._known.measured(),
+            beliefs=self._known.beliefs(),
             turn=next(self._turns),
+            explores=random.random() < self.policy.explore_share,
         )
 
     def _features(self, request: ChatRequest, hints: Hints) -> Features:
@@ -255,9 +262,9 @@ class Completion:
 
     def _lineup(self) -> Lineup:
         revision = self._catalog.revision
-        if self._known is None or self._known[0] is not revision:
-            self._known = (revision, Lineup(self._catalog.callable_models))
-        return self._known[1]
+        if self._lined_up is None or self._lined_up[0] is not revision:
+            self._lined_up = (revision, Lineup(self._catalog.callable_models))
+        return self._lined_up[1]
 
     def _condition(
         self, caller: Caller, asked: Features, model: Model, worst_microusd: int | None
@@ -354,23 +361,3 @@ def _refuse_other_models(request: ChatRequest) -> None:
                 f"{name}: name one model, or auto; which others may answer is for the gateway to "
                 "say, by its fallback"
             )
-
-
-class _Measured:
-    """How fast models were of late, by their IDs; what was seen a moment ago still holds."""
-
-    def __init__(self, providers: Mapping[str, Provider]) -> None:
-        self._providers = providers
-        self._seen: Mapping[str, Measured] = {}
-        self._seen_at = -math.inf
-
-    def now(self) -> Mapping[str, Measured]:
-        at = time.monotonic()
-        if at - self._seen_at >= MEASURED_SECONDS:
-            self._seen_at = at
-            self._seen = {
-                model_id: Measured(pace.first_token_seconds, pace.tokens_per_second)
-                for provider in self._providers.values()
-                for model_id, pace in provider.paces()
-            }
-        return self._seen

@@ -30,14 +30,16 @@ class Needs:
 class Features:
     """A request, as the router sees it; token counts are guesses unless they are called most.
 
-    `wanted` is the model that the request names. `priority` is None unless this request asks
-    for one. `output_tokens` is what to expect, `most_output_tokens` what the caller allows; None
-    is not known.
+    `wanted` is the model that the request names. `strength` is how likely a weak model fails where
+    a strong one does not; None where nobody knows the text. `priority` is None unless this request
+    asks for one. `output_tokens` is what to expect, `most_output_tokens` what the caller allows;
+    None is not known.
     """
 
     wanted: str = "auto"
     task: Task = "general"
     complexity: float = 0.0
+    strength: float | None = None
     because: tuple[str, ...] = ()
     input_tokens: int = 0
     most_input_tokens: int = 0
@@ -47,6 +49,13 @@ class Features:
     needs: Needs = field(default_factory=Needs)
     context: Context | None = None
     priority: Priority | None = None
+
+    @property
+    def demand(self) -> float:
+        """How strong a model it takes, from 0 (any will do) to 1 (few will)."""
+        if self.strength is None:
+            return self.complexity
+        return (self.complexity + self.strength) / 2
 
 
 def features(

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rapidfuzz import fuzz, process
 
+from gateway.llm.belief import expected, odds_against
 from gateway.llm.features import Needs
 from gateway.llm.model import Model, Rates, Tier
 from gateway.llm.prior import Priors, bare_name
@@ -23,9 +25,10 @@ TEXT, TOOLS, VISION, JSON_SCHEMA, AUDIO = 1, 2, 4, 8, 16
 class Contender:
     """A model, and numbers that do not depend on the request.
 
-    `quality`, `first_seconds` and `seconds_per_token` are what `prior` expects. Prices are
-    micro-dollars as floats: close enough to compare by, and quick. `dearer` holds the prices
-    above so many input tokens, `bonus` what a model's score gains in a task that it is for.
+    `quality`, `first_seconds` and `seconds_per_token` are what `prior` expects, `odds_against` are
+    those of a good answer by that quality. Prices are micro-dollars as floats: close enough to
+    compare by, and quick. `dearer` holds the prices above so many input tokens, `bonus` what a
+    model's score gains in a task that it is for.
     """
 
     model: Model
@@ -40,6 +43,7 @@ class Contender:
     request_rate: float
     dearer: tuple[tuple[int, float, float, float], ...]
     quality: float
+    odds_against: float
     first_seconds: float
     seconds_per_token: float
     bonus: Mapping[Task, float]
@@ -80,6 +84,8 @@ class Lineup:
             for name in {one.model.id.lower(), wire_name, without_maker, bare_name(wire_name)}:
                 self._named.setdefault(name, []).append(one)
             self._same.setdefault(bare_name(one.model.name), []).append(one)
+        # What was worked out for a kind of request, such as those that can serve it.
+        self.remembered: dict[object, Any] = {}
         self._ids = {one.model.id.lower(): one.model.id for one in self.contenders}
 
     def __len__(self) -> int:
@@ -122,6 +128,7 @@ def _contender(model: Model, priors: Priors) -> Contender:
     limits = (model.context_tokens, model.max_input_tokens)
     known = [limit for limit in limits if limit is not None]
     first_seconds, seconds_per_token = priors.seconds(model)
+    quality = priors.quality(model)
     return Contender(
         model=model,
         tier=model.tier,
@@ -134,7 +141,8 @@ def _contender(model: Model, priors: Priors) -> Contender:
         output_rate=output_rate,
         request_rate=request_rate,
         dearer=() if is_free else tuple((one.above_tokens, *_floats(one.rates)) for one in rates),
-        quality=priors.quality(model),
+        quality=quality,
+        odds_against=odds_against(expected(quality)),
         first_seconds=first_seconds,
         seconds_per_token=seconds_per_token,
         bonus=priors.bonus(model),

@@ -39,6 +39,9 @@ class Policy:
     tier, for a bill must never come as a surprise. `unknown_price` says what becomes of paid
     models that have no known price.
 
+    `explore_share` of the requests go to a model that costs no more than the best, and of which
+    too little is known to be sure that it is worse; none that are work, unless `explores_work`.
+
     `expected_output_tokens` is guessed where nothing better is known, and
     `max_output_tokens` bounds an answer that the caller did not bound.
     """
@@ -58,6 +61,8 @@ class Policy:
     expected_output_tokens: int = 500
     max_output_tokens: int = 4_096
     max_steps: int = 6
+    explore_share: float = 0.0
+    explores_work: bool = False
 
     def action(self, kind: Action) -> FallbackAction | None:
         return next((one for one in self.on_quota_exceeded if one.action == kind), None)

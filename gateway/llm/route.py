@@ -59,6 +59,7 @@ class Step:
                 "quality": round(self.score.quality, 3),
                 "bonus": round(self.score.bonus, 3),
             },
+            "belief": self.score.belief.to_json(),
             "expected_microusd": self.expected_microusd,
             "worst_microusd": self.worst_microusd,
         }
@@ -135,6 +136,7 @@ class Route:
             "wanted": self.wanted,
             "task": asked.task,
             "complexity": round(asked.complexity, 2),
+            "demand": round(asked.demand, 2),
             "because": list(asked.because),
             "context": asked.context,
             "priority": asked.priority,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gateway.errors import NotFound
+from gateway.llm.belief import NO_BELIEFS, Beliefs
 from gateway.llm.features import Features
 from gateway.llm.lineup import Contender, Lineup
 from gateway.llm.model import Tier
@@ -30,12 +31,16 @@ def choose(
     *,
     conditions: Conditions = lambda _model, _worst: READY,
     measured: Mapping[str, Measured] | None = None,
+    beliefs: Beliefs = NO_BELIEFS,
     turn: int = 0,
+    explores: bool = False,
 ) -> Route:
     """Decide; the same arguments give the same route.
 
     `conditions` is asked about the models that would be tried, best first, until there are
-    enough. `measured` is by model ID. `turn` counts requests, for the strategy `round_robin`.
+    enough. `measured` is by model ID, `beliefs` tell of their quality. `turn`
+    counts requests, for the strategy `round_robin`. `explores` lets an automatic route try a model
+    to learn more of it, where that costs no more.
 
     Raises:
         NotFound: no model has the name that is wanted; with suggestions.
@@ -49,11 +54,13 @@ def choose(
         priority=wanted.priority or features.priority,
         context=features.context or policy.default_context,
     )
-    walk = Walk(asked, policy, lineup, conditions, measured or {})
+    walk = Walk(asked, policy, lineup, conditions, measured or {}, beliefs)
     stages = _automatic(walk, wanted, turn) if wanted.name is None else _named(walk, wanted.name)
     for stage in stages:
         walk.take(stage)
     walk.take_doubtful()
+    if explores and wanted.name is None:
+        walk.explore()
     return walk.route()
 
 

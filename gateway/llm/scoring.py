@@ -1,9 +1,14 @@
 """How good a choice each model is for one request: cost, speed and quality, weighed."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+from typing import Self
 
-from gateway.llm.lineup import Contender
+from gateway.llm.belief import NO_BELIEFS, Belief, Beliefs
+from gateway.llm.field import Field
+from gateway.llm.lineup import SURE_CONTEXT_TOKENS, Contender
 from gateway.llm.policy import Priority
 from gateway.llm.task import Task
 
@@ -20,38 +25,46 @@ HALF_MICROUSD = 2_000
 HALF_SECONDS = 10
 # For the first of the operator's list, less for each further one.
 LISTED_BONUS = 0.05
+# What is believed of a model holds for requests of this demand; one of the highest has odds that
+# are lower by e to the power of the slope times the difference.
+USUAL_DEMAND, DEMAND_SLOPE = 0.4, 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured of a model; None where nothing was. `quality` is from 0 to 1."""
+    """How fast a model was of late; None where nothing was measured."""
 
     first_token_seconds: float | None = None
     tokens_per_second: float | None = None
-    quality: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The parts are from 0 (bad) to 1 (good); `bonus` is for suiting the task and being listed."""
+    """The parts are from 0 (bad) to 1 (good); `bonus` is for suiting the task and being listed.
+
+    `quality` is how likely the answer is good enough, by `belief` and by what the request demands.
+    """
 
     total: float
     cost: float
     speed: float
     quality: float
     bonus: float
+    belief: Belief
 
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """Scores models for one request."""
+    """Scores models for one request; `demand` is from 0 (any model will do) to 1 (few will)."""
 
     task: Task
     priority: Priority
     complexity: float
+    demand: float
     input_tokens: float
     output_tokens: float
     measured: Mapping[str, Measured]
+    beliefs: Beliefs = NO_BELIEFS
 
     @property
     def weights(self) -> tuple[float, float, float]:
@@ -59,39 +72,41 @@ class Scoring:
         moved = MOVED_BY_COMPLEXITY * self.complexity
         return cost * (1 - moved), speed * (1 - moved), quality + moved * (cost + speed)
 
+    @property
+    def hardship(self) -> float:
+        """What the odds against a good answer are multiplied by."""
+        return math.exp(DEMAND_SLOPE * (self.demand - USUAL_DEMAND))
+
     def ordered(
         self, contenders: Sequence[Contender], places: Mapping[Contender, int]
     ) -> list[Contender]:
         """Best first; equal ones in the order in which they came."""
+        totals = [(-self.score(one, places).total, at) for at, one in enumerate(contenders)]
+        return [contenders[at] for _, at in sorted(totals)]
+
+    def ranked(self, field: Field, *, least_context: float) -> "Ranking":
+        """All of a field that hold so many tokens, best first."""
+        return Ranking(self, field, least_context)
+
+    def totals(self, field: Field, *, least_context: float) -> list[tuple[float, int]]:
+        """Each the negative score and the place, of those that are not kept back."""
         cost_weight, speed_weight, quality_weight = self.weights
-        input_tokens, output_tokens, task = self.input_tokens, self.output_tokens, self.task
-        measured = self.measured
-        scored = []
-        # One flat loop: thousands of models are scored for each request.
-        for place, one in enumerate(contenders):
-            if measured and one.model.id in measured:
-                total = self.score(one, places).total
-            else:
-                microusd = (
-                    one.expected_microusd(input_tokens, output_tokens)
-                    if one.dearer
-                    else input_tokens * one.input_rate
-                    + output_tokens * one.output_rate
-                    + one.request_rate
-                )
-                seconds = one.first_seconds + output_tokens * one.seconds_per_token
-                total = (
-                    cost_weight / (1 + microusd / HALF_MICROUSD)
-                    + speed_weight / (1 + seconds / HALF_SECONDS)
-                    + quality_weight * one.quality
-                )
-                if one.bonus:
-                    total += one.bonus.get(task, 0.0)
-                if places:
-                    total += LISTED_BONUS * (1 - places.get(one, len(places)) / len(places))
-            scored.append((-total, place))
-        scored.sort()
-        return [contenders[place] for _, place in scored]
+        inputs, outputs, hardship = self.input_tokens, self.output_tokens, self.hardship
+        half_cost, half_seconds = HALF_MICROUSD, HALF_SECONDS
+        # One flat loop over plain numbers: thousands of models are scored for each request.
+        return [
+            (
+                -cost_weight / (1 + (inputs * of_input + outputs * of_output + request) / half_cost)
+                - speed_weight / (1 + (first + outputs * each) / half_seconds)
+                - quality_weight / (1 + odds * hardship)
+                - bonus,
+                place,
+            )
+            for place, context, of_input, of_output, request, first, each, odds, bonus in (
+                field.rows(self.task)
+            )
+            if context >= least_context
+        ]
 
     def score(self, one: Contender, places: Mapping[Contender, int]) -> Score:
         known = self.measured.get(one.model.id, Measured())
@@ -102,13 +117,64 @@ class Scoring:
             each = 1 / known.tokens_per_second
         cost = 1 / (1 + self.expected_microusd(one) / HALF_MICROUSD)
         speed = 1 / (1 + (first + self.output_tokens * each) / HALF_SECONDS)
-        quality = one.quality if known.quality is None else known.quality
+        belief = self.belief(one)
+        quality = 1 / (1 + belief.odds_against * self.hardship)
         bonus = one.bonus.get(self.task, 0.0)
         if places:
             bonus += LISTED_BONUS * (1 - places.get(one, len(places)) / len(places))
         weights = self.weights
         total = cost * weights[0] + speed * weights[1] + quality * weights[2] + bonus
-        return Score(total, cost, speed, quality, bonus)
+        return Score(total, cost, speed, quality, bonus, belief)
+
+    def belief(self, one: Contender) -> Belief:
+        return self.beliefs.of(one.model.id, self.task, prior=one.quality)
 
     def expected_microusd(self, one: Contender) -> float:
         return one.expected_microusd(self.input_tokens, self.output_tokens)
+
+
+class Ranking:
+    """The models of a field, best first, each of them once; the first ones come quickly."""
+
+    def __init__(self, scoring: Scoring, field: Field, least_context: float) -> None:
+        self._scoring, self._field, self._least_context = scoring, field, least_context
+        self._taken: set[int] = set()
+        self._current = -1
+        special = self._special()
+        totals = scoring.totals(field, least_context=least_context)
+        self._heap = [pair for pair in totals if pair[1] not in special] if special else totals
+        heapify(self._heap)
+        for place in special:
+            self._bring((place, *field.behind.get(place, ())))
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Contender:
+        while self._heap:
+            _, place = heappop(self._heap)
+            if place not in self._taken:
+                self._taken.add(place)
+                self._current = place
+                return self._field.contenders[place]
+        raise StopIteration
+
+    def pass_over(self) -> None:
+        """The last one cannot be had: those that it kept back come in."""
+        self._bring(self._field.behind.get(self._current, ()))
+
+    def _bring(self, places: Iterable[int]) -> None:
+        for place in places:
+            one = self._field.contenders[place]
+            context = one.context_tokens if one.is_context_known else SURE_CONTEXT_TOKENS
+            if place not in self._taken and context >= self._least_context:
+                heappush(self._heap, (-self._scoring.score(one, {}).total, place))
+
+    def _special(self) -> frozenset[int]:
+        """The places of those of whom more is known than their facts, or whose price rises."""
+        field, scoring = self._field, self._scoring
+        known = (*scoring.measured, *scoring.beliefs.models)
+        special = {place for model in known for place in field.places.get(model, ())}
+        if scoring.input_tokens > field.dearer_above:
+            special.update(field.dearer)
+        return frozenset(special)

@@ -1,10 +1,12 @@
 """Which models can serve a request at all, and why each of the others cannot."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from gateway.llm.features import Features
+from gateway.llm.field import Field
 from gateway.llm.lineup import (
     AUDIO,
     JSON_SCHEMA,
@@ -27,6 +29,8 @@ ABILITIES: tuple[tuple[int, Why, str, str], ...] = (
     (AUDIO, "audio", "hears no audio", "hears audio"),
     (JSON_SCHEMA, "json_schema", "keeps to no JSON schema", "keeps to a JSON schema"),
 )
+# What costs too much and is too small besides is left out for its size: no money would help.
+OF_PRICE: tuple[Why, ...] = ("price", "unpaid")
 
 
 @dataclass(slots=True)
@@ -51,36 +55,73 @@ class LeftOut:
             self.payable += contenders
 
 
+@dataclass
+class Parted:
+    """Models by whether they can serve a kind of request: surely, perhaps, or why not."""
+
+    sure: list[Contender] = field(default_factory=list)
+    doubtful: list[Contender] = field(default_factory=list)
+    out: dict[Why, list[Contender]] = field(default_factory=dict)
+
+    @cached_property
+    def least_context(self) -> float:
+        affected = (one for models in (self.sure, self.doubtful, *self._of_price) for one in models)
+        return min((one.context_tokens for one in affected), default=0.0)
+
+    @cached_property
+    def field(self) -> Field:
+        return Field(self.sure)
+
+    @property
+    def _of_price(self) -> Iterator[list[Contender]]:
+        return (self.out.get(why, []) for why in OF_PRICE)
+
+
 class Screen:
     """What a request and the policy rule out, whatever happens at the moment."""
 
     def __init__(self, features: Features, policy: Policy) -> None:
         self._needed = abilities(features.needs)
-        self._context_tokens = features.needs.context_tokens
+        self.context_tokens = features.needs.context_tokens
         self._provider = policy.forced_provider
         self._takes_unpriced = policy.unknown_price == "allow"
 
-    def sift(
-        self, contenders: Iterable[Contender], *, may_pay: bool, left_out: LeftOut
-    ) -> tuple[list[Contender], list[Contender]]:
-        """Those that can serve, and those that perhaps can; the rest is left out."""
-        sure: list[Contender] = []
-        doubtful: list[Contender] = []
-        out: dict[Why, list[Contender]] = {}
-        needed, tokens, provider = self._needed, self._context_tokens, self._provider
+    def part(self, contenders: Iterable[Contender], *, may_pay: bool) -> Parted:
+        """What the kind of request decides, whatever its size."""
+        parted = Parted()
+        needed, provider = self._needed, self._provider
         for one in contenders:
             if (
                 one.lacks & needed
-                or one.context_tokens < tokens
                 or not (one.has_price or self._takes_unpriced)
                 or (one.tier == "paid" and not may_pay)
                 or (provider is not None and one.model.provider != provider)
             ):
-                out.setdefault(self._why(one), []).append(one)
-            elif one.doubts & needed or (tokens > SURE_CONTEXT_TOKENS and not one.is_context_known):
-                doubtful.append(one)
+                parted.out.setdefault(self._why(one), []).append(one)
+            elif one.doubts & needed:
+                parted.doubtful.append(one)
             else:
-                sure.append(one)
+                parted.sure.append(one)
+        return parted
+
+    def kind(self, *, may_pay: bool) -> tuple[object, ...]:
+        """Alike for all that part the same models alike."""
+        return self._needed, self._provider, self._takes_unpriced, may_pay
+
+    def fitting(
+        self, parted: Parted, left_out: LeftOut
+    ) -> tuple[Sequence[Contender], Sequence[Contender]]:
+        """Those that can serve, and those that perhaps can; the rest is left out."""
+        tokens, out = self.context_tokens, parted.out
+        sure: Sequence[Contender] = parted.sure
+        doubtful: Sequence[Contender] = parted.doubtful
+        if tokens > parted.least_context:
+            out = _with_context(parted, tokens)
+            doubtful = [one for one in doubtful if one.context_tokens >= tokens]
+            sure = [one for one in sure if one.context_tokens >= tokens]
+        if tokens > SURE_CONTEXT_TOKENS:
+            doubtful = [*doubtful, *(one for one in sure if not one.is_context_known)]
+            sure = [one for one in sure if one.is_context_known]
         for why, models in out.items():
             shown = max(MOST_LISTED - len(left_out.listed), 0)
             for one in models[:shown]:
@@ -93,7 +134,7 @@ class Screen:
         for ability, _, _, has in ABILITIES:
             if one.doubts & self._needed & ability:
                 return f"the catalog does not know whether it {has}"
-        return f"its context length is not known, and {self._context_tokens:,} tokens are needed"
+        return f"its context length is not known, and {self.context_tokens:,} tokens are needed"
 
     def _why(self, one: Contender) -> Why:
         if self._provider is not None and one.model.provider != self._provider:
@@ -101,8 +142,6 @@ class Screen:
         for ability, why, *_ in ABILITIES:
             if one.lacks & self._needed & ability:
                 return why
-        if one.context_tokens < self._context_tokens:
-            return "context"
         return "price" if not (one.has_price or self._takes_unpriced) else "unpaid"
 
     def _reason(self, one: Contender, why: Why) -> str:
@@ -112,10 +151,21 @@ class Screen:
             case "context":
                 return (
                     f"holds {one.context_tokens:,.0f} tokens, and about "
-                    f"{self._context_tokens:,} are needed"
+                    f"{self.context_tokens:,} are needed"
                 )
             case "price":
                 return "its price is not known, so no budget could be kept"
             case "unpaid":
                 return "it costs money, and neither a budget nor a paid tier is set"
         return next(lacks for _, kind, lacks, _ in ABILITIES if kind == why)
+
+
+def _with_context(parted: Parted, tokens: int) -> dict[Why, list[Contender]]:
+    out = {
+        why: [one for one in models if why not in OF_PRICE or one.context_tokens >= tokens]
+        for why, models in parted.out.items()
+    }
+    affected = [*parted.sure, *parted.doubtful]
+    affected += [one for why in OF_PRICE for one in parted.out.get(why, ())]
+    out["context"] = [one for one in affected if one.context_tokens < tokens]
+    return {why: models for why, models in out.items() if models}

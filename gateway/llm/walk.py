@@ -1,9 +1,11 @@
 """One choice in progress: goes through stages of models, best first, and collects steps."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from gateway.llm.belief import Beliefs
 from gateway.llm.features import Features
+from gateway.llm.field import MOST_OF_ONE_PROVIDER
 from gateway.llm.lineup import Contender, Lineup
 from gateway.llm.messages import Usage
 from gateway.llm.model import Model
@@ -11,12 +13,9 @@ from gateway.llm.policy import Policy
 from gateway.llm.refusal import refusal
 from gateway.llm.route import Refusal, Route, Step
 from gateway.llm.scoring import Measured, Scoring
-from gateway.llm.screening import LeftOut, Screen
+from gateway.llm.screening import LeftOut, Parted, Screen
 from gateway.llm.tokens import most_output_tokens
 from gateway.usage.limit import Shortage, dollars
-
-# Steps of one provider in one stage of a route: the next ones help when that provider is down.
-MOST_OF_ONE_PROVIDER = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,7 @@ class Walk:
         lineup: Lineup,
         conditions: Conditions,
         measured: Mapping[str, Measured],
+        beliefs: Beliefs,
     ) -> None:
         self.asked, self.policy, self.lineup = asked, policy, lineup
         expected = asked.output_tokens or policy.expected_output_tokens
@@ -75,9 +75,11 @@ class Walk:
             asked.task,
             asked.priority or policy.priority,
             asked.complexity,
+            asked.demand,
             asked.input_tokens,
             (expected if most is None else min(expected, most)) * asked.choices,
             measured,
+            beliefs,
         )
         self.screen = Screen(asked, policy)
         self.left_out = LeftOut()
@@ -86,7 +88,7 @@ class Walk:
         self.cooling_seconds: list[float] = []
         self._conditions = conditions
         self._seen: set[Contender] = set()
-        self._doubtful: list[tuple[Stage, list[Contender]]] = []
+        self._doubtful: list[tuple[Stage, Sequence[Contender]]] = []
 
     @property
     def is_full(self) -> bool:
@@ -95,15 +97,38 @@ class Walk:
     def take(self, stage: Stage) -> None:
         if self.is_full:
             return
-        fresh = [one for one in stage.contenders if one not in self._seen]
-        self._seen.update(fresh)
-        sure, doubtful = self.screen.sift(fresh, may_pay=stage.may_pay, left_out=self.left_out)
+        parted, is_whole = self._parted(stage)
+        sure, doubtful = self.screen.fitting(parted, self.left_out)
         if stage.is_named:
-            self._try(stage, [one for one in fresh if one in sure or one in doubtful])
+            able = {*sure, *doubtful}
+            self._try(stage, [one for one in stage.contenders if one in able])
             return
         if doubtful:
             self._doubtful.append((stage, doubtful))
-        self._try(stage, sure)
+        if is_whole:
+            ranking = self.scoring.ranked(parted.field, least_context=self.screen.context_tokens)
+            self._try_in_order(stage, ranking, passed_over=ranking.pass_over)
+        else:
+            self._try(stage, sure)
+
+    def _parted(self, stage: Stage) -> tuple[Parted, bool]:
+        """The stage's models by what they can, and whether these are all of a tier, by score.
+
+        Thousands of models are parted once for each kind of request, not for each request.
+        """
+        every = self.lineup.of_tier
+        is_whole = any(stage.contenders is those for those in every.values())
+        if is_whole and self._seen.isdisjoint(stage.contenders):
+            self._seen.update(stage.contenders)
+            key = (id(stage.contenders), self.screen.kind(may_pay=stage.may_pay))
+            parted = self.lineup.remembered.get(key)
+            if parted is None:
+                parted = self.screen.part(stage.contenders, may_pay=stage.may_pay)
+                self.lineup.remembered[key] = parted
+            return parted, not stage.in_order and stage.turn is None and not stage.places
+        fresh = [one for one in stage.contenders if one not in self._seen]
+        self._seen.update(fresh)
+        return self.screen.part(fresh, may_pay=stage.may_pay), False
 
     def take_doubtful(self) -> None:
         """Models that perhaps can serve are better than none, and worse than any other."""
@@ -114,6 +139,20 @@ class Walk:
                 continue
             for one in doubtful:
                 self.left_out.add(one, "doubtful", self.screen.doubt(one))
+
+    def explore(self) -> None:
+        """Put a model first that may be better than the best, and that costs no more."""
+        is_work = self.asked.context == "work" and not self.policy.explores_work
+        if is_work or not self.steps:
+            return
+        best, *others = self.steps
+        hopeful = [one for one in others if _is_hopeful(one, best)]
+        if not hopeful:
+            return
+        tried = max(hopeful, key=lambda one: one.score.belief.hope)
+        reason = f"tried to learn more of it, in place of {best.model.id}; {tried.reason}"
+        rest = [one for one in self.steps if one is not tried]
+        self.steps = [replace(tried, reason=reason), *rest]
 
     def costs(self, one: Contender) -> tuple[int | None, int | None]:
         """What a call is expected to cost, and what it costs at most, in micro-dollars."""
@@ -133,7 +172,16 @@ class Walk:
         return model.price.cost_microusd(usage), worst
 
     def _try(self, stage: Stage, contenders: Sequence[Contender], *, doubts: bool = False) -> None:
-        contenders = self._ordered(contenders, stage)
+        self._try_in_order(stage, self._ordered(contenders, stage), doubts=doubts)
+
+    def _try_in_order(
+        self,
+        stage: Stage,
+        contenders: Iterable[Contender],
+        *,
+        doubts: bool = False,
+        passed_over: Callable[[], None] = lambda: None,
+    ) -> None:
         of_provider: dict[str, int] = {}
         for one in contenders:
             if self.is_full:
@@ -142,11 +190,13 @@ class Walk:
             if stage.most_of_one_provider and taken >= stage.most_of_one_provider:
                 continue
             expected, worst = self.costs(one)
-            if self._is_ready(one, stage, worst):
-                of_provider[one.model.provider] = taken + 1
-                label = f"{stage.label}, though {self.screen.doubt(one)}" if doubts else stage.label
-                score = self.scoring.score(one, stage.places)
-                self.steps.append(Step(one.model, label, score, expected, worst))
+            if not self._is_ready(one, stage, worst):
+                passed_over()
+                continue
+            of_provider[one.model.provider] = taken + 1
+            label = f"{stage.label}, though {self.screen.doubt(one)}" if doubts else stage.label
+            score = self.scoring.score(one, stage.places)
+            self.steps.append(Step(one.model, label, score, expected, worst))
 
     def _ordered(self, contenders: Sequence[Contender], stage: Stage) -> Sequence[Contender]:
         if stage.in_order:
@@ -219,3 +269,10 @@ class Walk:
             cooling_seconds=self.cooling_seconds,
             offer=offer,
         )
+
+
+def _is_hopeful(one: Step, best: Step) -> bool:
+    """Whether it may be better than the best, as far as is known, and costs no more."""
+    cost, most = one.expected_microusd, best.expected_microusd
+    is_no_dearer = cost is not None and most is not None and cost <= most
+    return is_no_dearer and one.score.belief.hope > best.score.belief.quality

@@ -195,6 +195,71 @@ stored_responses = Table(
     Index("stored_responses_by_use", "used"),
 )
 
+# What was seen of how good a model's answers are: one line for each answer that was
+# judged, or for several of one moment (`looks`).
+evidence = Table(
+    "evidence",
+    tables,
+    Column("id", _RisingNumber, primary_key=True, autoincrement=True),
+    Column("time", BigInteger, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("quality", Double, nullable=False),
+    Column("weight", Double, nullable=False),
+    Column("looks", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Index("evidence_by_time", "time"),
+)
+
+benchmark_runs = Table(
+    "benchmark_runs",
+    tables,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("started", BigInteger, nullable=False),
+    Column("ended", BigInteger),
+    Column("status", Text, nullable=False),
+    Column("settings", Text, nullable=False),
+    Index("benchmark_runs_by_start", "started"),
+)
+
+# One line for each answer of a run; `attempt` counts the times that a case was asked.
+benchmark_results = Table(
+    "benchmark_results",
+    tables,
+    Column("run_id", Text, nullable=False),
+    Column("case_id", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("quality", Double),
+    Column("judged_by", Text, nullable=False),
+    Column("is_opinion", Integer, nullable=False),
+    Column("total_ms", Double),
+    Column("first_token_ms", Double),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cost_microusd", BigInteger),
+    Column("memory_bytes", BigInteger),
+    Column("detail", Text, nullable=False),
+    PrimaryKeyConstraint("run_id", "case_id", "model", "attempt"),
+)
+
+# How a caller wants its messages worded for a model.
+prompting_strategies = Table(
+    "prompting_strategies",
+    tables,
+    Column("caller", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("strategy", Text, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    PrimaryKeyConstraint("caller", "model"),
+)
+
 
 def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND

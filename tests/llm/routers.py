@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from gateway.approvals import Approvals
 from gateway.conversations import Conversations
+from gateway.evidence.evidence import Evidence
 from gateway.llm.catalog.assembly import ConfiguredProvider
 from gateway.llm.catalog.catalog import Catalog
 from gateway.llm.catalog.dated_listing import DatedListing
@@ -33,6 +34,7 @@ class Router:
     providers: dict[str, Provider]
     sessions: Sessions
     approvals: Approvals
+    evidence: Evidence
 
     def loop(self, *sources: ToolSource, settings: LoopSettings | None = None) -> ToolLoop:
         """The loop over one toolbox, which everybody may use."""
@@ -80,8 +82,10 @@ async def router(
             today = datetime.now(UTC).date()
             catalog.learn(one.kind, [DatedListing(listing, today) for listing in listings])
             providers[one.kind] = provider
+        evidence = await stack.enter_async_context(Evidence(database))
         completion = await stack.enter_async_context(
-            Completion(catalog, providers, ledger, policy or Policy())
+            Completion(catalog, providers, ledger, policy or Policy(), evidence=evidence)
         )
         sessions = Sessions(Conversations(database), completion)
-        yield Router(completion, catalog, ledger, providers, sessions, Approvals(database))
+        approvals = Approvals(database)
+        yield Router(completion, catalog, ledger, providers, sessions, approvals, evidence)

@@ -192,13 +192,6 @@ def test_complexity_moves_the_choice_to_quality() -> None:
     assert ids(chosen(CHEAP, better, complexity=1.0))[0] == "a/better"
 
 
-def test_a_measured_quality_replaces_the_prior() -> None:
-    lineup, asked = Lineup([DEAR, CHEAP]), replace(ASKED, wanted="auto:best")
-    measured = {"a/dear": Measured(quality=0.1), "b/cheap": Measured(quality=0.95)}
-    assert ids(choose(asked, lineup, PAYING))[0] == "a/dear"
-    assert ids(choose(asked, lineup, PAYING, measured=measured))[0] == "b/cheap"
-
-
 def test_auto_free_never_pays() -> None:
     assert ids(chosen(FREE, CHEAP, wanted="auto:free")) == ["c/free"]
     assert not chosen(CHEAP, wanted="auto:free").steps

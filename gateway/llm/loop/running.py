@@ -60,6 +60,8 @@ class Calls:
         self._made = 0
         self.room: float = math.inf
         self.were_in_vain = False
+        # Those whose arguments no tool took.
+        self.broken = 0
         self.have_written = False
 
     @property
@@ -103,6 +105,7 @@ class Calls:
             output = self._fitting(displayable(written(answer)))
         except GatewayError as refusal:
             error, is_quoted = displayable(str(refusal)), isinstance(refusal, BadAnswer)
+            self.broken += isinstance(refusal, InvalidRequest)
         except asyncio.CancelledError:
             if _is_cancelled():
                 raise

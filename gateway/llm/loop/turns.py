@@ -225,11 +225,14 @@ class Turns:
         self, calls: Calls, made: Sequence[ToolCall]
     ) -> AsyncGenerator[CallBegun | CallEnded, None]:
         ended: dict[str, CallEnded] = {}
+        broken_before = calls.broken
         async with aclosing(calls.run(made, number=len(self.rounds))) as said:
             async for piece in said:
                 if isinstance(piece, CallEnded):
                     ended[piece.call.id] = piece
                 yield piece
+        if self._answering is not None:
+            self._answering.broke_calls(calls.broken - broken_before)
         # In the order in which they were asked for, whichever ended first.
         in_order = tuple(ended[call.id] for call in made if call.id in ended)
         self.rounds[-1] = replace(self.rounds[-1], calls=in_order)

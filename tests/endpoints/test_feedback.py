@@ -1,0 +1,101 @@
+"""A thumb on an answer is kept for the model that gave it, and counts in later choices."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.caller import Caller
+from gateway.endpoints.chat import chat_routes
+from gateway.endpoints.feedback import feedback_routes
+from gateway.llm.policy import Policy
+from tests.endpoints.doors import open_doors
+from tests.llm.routers import Router, router
+from tests.stand_ins.llm.server import LlmStandIn
+
+KEYS = {
+    "gw_anna": Caller("anna", may_spend=True),
+    "gw_berta": Caller("berta", may_spend=True),
+}
+
+
+@asynccontextmanager
+async def doors_of(folder: Path) -> AsyncIterator[tuple[Router, httpx.AsyncClient]]:
+    async with (
+        LlmStandIn("openrouter") as stand_in,
+        router(
+            stand_in,
+            database_url=f"sqlite:///{folder}/gateway.db",
+            policy=Policy(may_pay=True),
+        ) as routed,
+        open_doors(
+            [
+                *chat_routes(routed.loop(), routed.sessions),
+                *feedback_routes(routed.ledger, routed.evidence),
+            ],
+            keys=KEYS,
+        ) as url,
+        httpx.AsyncClient(base_url=url) as client,
+    ):
+        yield routed, client
+
+
+def key(name: str) -> dict[str, str]:
+    return {"authorization": f"Bearer gw_{name}"}
+
+
+async def answered(client: httpx.AsyncClient, who: str = "anna") -> httpx.Response:
+    body = {
+        "model": "auto",
+        "messages": [{"role": "user", "content": "write a python function that sorts"}],
+    }
+    answer = await client.post("/v1/chat/completions", json=body, headers=key(who))
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+async def test_a_thumb_down_is_evidence_of_the_model_and_its_task(tmp_path: Path) -> None:
+    async with doors_of(tmp_path) as (routed, client):
+        answer = await answered(client)
+        model, route_id = answer.headers["x-gateway-model"], answer.headers["x-gateway-route-id"]
+        for rating, quality in (("up", 1.0), ("down", 0.0)):
+            told = await client.post(
+                "/v1/feedback", json={"route_id": route_id, "rating": rating}, headers=key("anna")
+            )
+            assert told.json() == {"model": model, "task": "coding", "rating": rating}
+            thumb = routed.evidence.seen(model, "coding").of_kind["thumb"]
+            assert (thumb.looks, thumb.quality) == (1, quality)
+            assert thumb.source == f"route:{route_id}"
+
+
+async def test_nobody_rates_the_answers_of_others(tmp_path: Path) -> None:
+    async with doors_of(tmp_path) as (_, client):
+        route_id = (await answered(client)).headers["x-gateway-route-id"]
+        told = await client.post(
+            "/v1/feedback", json={"route_id": route_id, "rating": "up"}, headers=key("berta")
+        )
+        assert told.status_code == 404
+        assert "no answer of yours" in told.json()["detail"]
+
+
+@pytest.mark.parametrize("body", [{"route_id": "r1"}, {"route_id": "r1", "rating": "great"}, {}])
+async def test_what_is_no_rating_is_refused(tmp_path: Path, body: dict[str, str]) -> None:
+    async with doors_of(tmp_path) as (_, client):
+        told = await client.post("/v1/feedback", json=body, headers=key("anna"))
+        assert (told.status_code, told.json()["code"]) == (422, "invalid_request")
+
+
+async def test_what_becomes_of_answers_in_use_is_seen(tmp_path: Path) -> None:
+    async with doors_of(tmp_path) as (routed, client):
+        model = (await answered(client)).headers["x-gateway-model"]
+        await routed.evidence.refresh()
+        alone = routed.evidence.seen(model, "coding").of_kind["use"]
+        assert (alone.looks, alone.quality) == (1, 1.0)
+        # The same is asked again at once: nobody does that who was served.
+        await answered(client)
+        await routed.evidence.refresh()
+        again = routed.evidence.seen(model, "coding").of_kind["use"]
+        assert again.looks == 3
+        assert again.quality < 0.5
