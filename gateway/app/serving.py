@@ -90,7 +90,7 @@ def _openai_doors(gateway: Gateway) -> ASGIApp:
         *embedding_routes(router.completion),
         *feedback_routes(router.ledger, router.evidence),
         *model_routes(router.catalog),
-        *usage_routes(router.ledger),
+        *usage_routes(router.ledger, router.catalog),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: no_such_path})
 

@@ -14,8 +14,10 @@ from starlette.routing import BaseRoute, Route
 from gateway.caller import Caller
 from gateway.clock import Clock, now, rfc3339
 from gateway.endpoints.authentication import reader
+from gateway.endpoints.cost_monitor import cost_monitor_routes
 from gateway.endpoints.openai_problems import answering_as_openai
 from gateway.errors import InvalidRequest
+from gateway.llm.catalog.catalog import Catalog
 from gateway.usage.ledger import Ledger
 from gateway.usage.limit import LimitState
 from gateway.usage.report import COLUMNS, SPANS, Column, Grouping, UsageLine
@@ -26,8 +28,13 @@ _AVERAGES = ("first_token_ms", "total_ms")
 _OWN_PARAMETERS = ("from", "to", "group_by")
 
 
-def usage_routes(ledger: Ledger, *, clock: Clock = now) -> list[BaseRoute]:
-    """Owners see everybody's; any other caller sees its own."""
+def usage_routes(
+    ledger: Ledger, catalog: Catalog | None = None, *, clock: Clock = now
+) -> list[BaseRoute]:
+    """Owners see everybody's; any other caller sees its own.
+
+    Without a catalog, savings are told against no other model.
+    """
 
     async def used(request: Request) -> Response:
         who = reader(request.state.caller)
@@ -73,6 +80,7 @@ def usage_routes(ledger: Ledger, *, clock: Clock = now) -> list[BaseRoute]:
         Route("/v1/usage/tools", answering_as_openai(tools)),
         Route("/v1/quota", answering_as_openai(quota)),
         Route("/v1/limits", answering_as_openai(limits)),
+        *cost_monitor_routes(ledger, catalog, is_open=_is_open_to, clock=clock),
     ]
 
 

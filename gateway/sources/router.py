@@ -42,7 +42,7 @@ class RouterSources:
         self.documents: Sequence[DocumentSource] = (
             *self.open_documents,
             ProviderSource(catalog, reader, statuses, clock=clock),
-            UsageSource(ledger, reader, clock=clock),
+            UsageSource(ledger, reader, catalog=catalog, clock=clock),
             LimitSource(QUOTA, ledger, reader, clock=clock),
             LimitSource(BUDGET, ledger, reader, clock=clock),
             RoutingSource(plan, reader, clock=clock),

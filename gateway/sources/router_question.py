@@ -29,11 +29,12 @@ _APART = (
 )  # fmt: skip
 _OF_USAGE = (
     "period", "ours", "request_word", "spent", "used", "usage_part", "model", "llm", "provider",
-    "token_word", "most",
+    "token_word", "most", "odd",
 )  # fmt: skip
 _OF_LIMITS = (
     "quota", "budget", "limit", "period", "left", "request_word", "limit_part", "free", "paid",
     "provider", "model", "llm", "used", "usage_part", "token_word", "detail", "spent", "money_word",
+    "outlook",
 )  # fmt: skip
 _OF_ROUTING = ("pick", "best", "model", "llm", "hardness", "free", "paid", *TASKS)
 _OF_ROUTES = ("route", "why", "because_of", "chosen", "model", "llm", "provider", "pick")

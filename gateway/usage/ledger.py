@@ -14,12 +14,13 @@ from sqlalchemy import Connection
 from gateway.clock import Clock, now
 from gateway.errors import ConfigurationError, NotFound, Unavailable
 from gateway.storage.database import Database
-from gateway.usage import observations, routes, tool_calls
+from gateway.usage import observations, outlook, routes, tool_calls, workload
 from gateway.usage.alerts import Alert, GivenAlert
 from gateway.usage.books import Known, Page, Terms
 from gateway.usage.call import Amount, Call, Settlement
 from gateway.usage.counting import count_new_limits
 from gateway.usage.entries import Booked, Note, Observe, Release, Reserve, Settle
+from gateway.usage.forecast import Forecast
 from gateway.usage.limit import Limit, LimitState, Shortage
 from gateway.usage.observations import Observation
 from gateway.usage.report import Column, Grouping, UsageLine, report
@@ -28,7 +29,9 @@ from gateway.usage.standing import Standing, state
 from gateway.usage.tally import Pair, Use, every_use
 from gateway.usage.tool_call import ToolCall
 from gateway.usage.tool_calls import ToolLine
+from gateway.usage.unusual import Unusual
 from gateway.usage.upkeep import prune, renew
+from gateway.usage.workload import Workload
 from gateway.usage.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -211,6 +214,39 @@ class Ledger:
         """The sums of the calls that began in `[start, end)`, one line for each group."""
         return await self._database.read(
             lambda connection: report(connection, start, end, group_by=group_by, where=where or {})
+        )
+
+    async def forecasts(self) -> Sequence[Forecast]:
+        """How long each limit, and each key of it, lasts at its pace; in the order of `states`."""
+        return await self._database.read(
+            lambda connection: outlook.forecasts(
+                connection, self._states(connection), limits=self.limits, now=self._clock()
+            )
+        )
+
+    async def unusual(
+        self, start: datetime, end: datetime, *, caller: str | None = None
+    ) -> Sequence[Unusual]:
+        """What stands out on the days in `[start, end)`, the dearest first."""
+        return await self._database.read(
+            lambda connection: outlook.odd_days(
+                connection, start, end, now=self._clock(), caller=caller
+            )
+        )
+
+    async def workloads(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        above_tokens: Sequence[int] = (),
+        caller: str | None = None,
+    ) -> Sequence[Workload]:
+        """What was asked of each model, for telling what it would have cost elsewhere."""
+        return await self._database.read(
+            lambda connection: workload.read(
+                connection, start, end, above_tokens=above_tokens, caller=caller
+            )
         )
 
     async def route(self, route_id: str) -> Mapping[str, Any] | None:

@@ -28,7 +28,12 @@ from tests.stand_ins.mcp_clients import Call, Connect, over_http, over_sse, said
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-OURS = ("router_questions.toml", "router_held_out.toml", "router_held_out_2.toml")
+OURS = (
+    "router_questions.toml",
+    "router_held_out.toml",
+    "router_held_out_2.toml",
+    "cost_questions.toml",
+)
 KINDS = {"model", "provider", "usage", "quota", "budget", "routing", "route"}
 # The share that may come elsewhere than first.
 AT_MOST = {"router_questions.toml": 0.05, "router_held_out.toml": 0.15}

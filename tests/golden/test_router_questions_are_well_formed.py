@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
-FILES = ("router_questions.toml", "router_held_out.toml", "router_held_out_2.toml")
+FILES = (
+    "router_questions.toml",
+    "router_held_out.toml",
+    "router_held_out_2.toml",
+    "cost_questions.toml",
+)
 OTHERS = ("questions.toml", "paraphrases.toml", "held_out.toml")
 KEYS = {"ask", "first", "means", "nothing", "not", "group", "notes"}
 ID = re.compile(r"(model|provider|usage|quota|budget|routing|route|ticker|orderbook):\S+")

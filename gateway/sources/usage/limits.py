@@ -3,10 +3,11 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from rapidfuzz import process
 
-from gateway.clock import Clock, now
+from gateway.clock import Clock, now, rfc3339
 from gateway.documents.document import Document, Entry
 from gateway.documents.document_id import DocumentId, IdPattern
 from gateway.documents.query import Query, fold
@@ -15,8 +16,9 @@ from gateway.sources.models.source import words_at
 from gateway.sources.router_reader import RouterReader
 from gateway.sources.usage.rendering import limit_summary, limit_text, limit_title
 from gateway.text import shown
+from gateway.usage.forecast import Forecast, forecast
 from gateway.usage.ledger import Ledger
-from gateway.usage.limit import Limit
+from gateway.usage.limit import Limit, LimitState
 
 _WORD = re.compile(r"[^\W_]+")
 _WINDOW_WORDS = {
@@ -55,15 +57,15 @@ class LimitKind:
 
 QUOTA = LimitKind(
     "quota",
-    "How many requests or tokens a quota has left, and when it resets.",
+    "How many requests or tokens a quota has left, when it resets, and how long it lasts.",
     "quota:nanogpt",
-    ("how many free requests are left", "when does my quota reset"),
+    ("how many free requests are left", "when will my free quota run out"),
 )
 BUDGET = LimitKind(
     "budget",
-    "How much money a budget has left, and when it resets.",
+    "How much money a budget has left, when it resets, and how long it lasts.",
     "budget:monthly",
-    ("budget left this month", "how much may I still spend"),
+    ("budget left this month", "will the budget last until the end of the month"),
 )
 
 
@@ -112,17 +114,20 @@ class LimitSource:
         name = document_id.values["name"]
         if name not in self._limits:
             raise self._no_such_limit(document_id)
-        of_limit = [one for one in await self._ledger.states() if one.limit.name == name]
+        of_limit = [one for one in await self._ledger.forecasts() if one.state.limit.name == name]
         # Whoever has the least left is who asks.
-        states = sorted(of_limit, key=lambda state: (state.remaining, state.key))
+        forecasts = sorted(of_limit, key=lambda one: (one.state.remaining, one.state.key))
+        limit = self._limits[name]
+        forecasts = forecasts or [_unused(limit, self._clock())]
+        first = forecasts[0]
         return Document(
             id=document_id,
-            title=limit_title(states[0]),
-            summary=limit_summary(states[0]),
-            text=limit_text(states),
+            title=limit_title(first),
+            summary=limit_summary(first),
+            text=limit_text(forecasts),
             as_of=self._clock(),
             source="this gateway's ledger",
-            metadata={"unit": states[0].limit.unit, "window": str(states[0].limit.window)},
+            metadata={"unit": limit.unit, "window": str(limit.window), **_ends(first)},
         )
 
     def _no_such_limit(self, document_id: DocumentId) -> NotFound:
@@ -134,6 +139,16 @@ class LimitSource:
             f"there are: {there}",
             suggestions=[f"{self._kind}:{match[0]}" for match in near],
         )
+
+
+def _unused(limit: Limit, moment: datetime) -> Forecast:
+    """Of a limit that each caller has for itself, and nobody has used yet."""
+    state = LimitState(limit, "", 0, 0, 0, limit.window.resets_at(moment))
+    return forecast(state, (), now=moment)
+
+
+def _ends(one: Forecast) -> dict[str, str]:
+    return {"ends_at": rfc3339(one.ends_at)} if one.ends_at else {}
 
 
 def _words(limit: Limit) -> tuple[str, ...]:

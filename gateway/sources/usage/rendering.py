@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 
 from gateway.sources.models.rendering import plain, table
 from gateway.sources.money import usd
+from gateway.sources.usage.outlook import outlook
+from gateway.usage import forecast_words
+from gateway.usage.forecast import Forecast
 from gateway.usage.limit import LimitState
 from gateway.usage.report import Grouping, UsageLine
 from gateway.usage.span import Span
@@ -47,8 +50,14 @@ def usage_summary(span: Span, total: UsageLine) -> str:
 
 
 def usage_text(
-    span: Span, total: UsageLine, breakdowns: Sequence[Breakdown], tools: Sequence[ToolLine] = ()
+    span: Span,
+    total: UsageLine,
+    breakdowns: Sequence[Breakdown],
+    tools: Sequence[ToolLine] = (),
+    *,
+    findings: Sequence[str] = (),
 ) -> str:
+    """`findings` are sections that stand before the breakdowns."""
     called = [_tools(tools)] if tools else []
     if not total.calls:
         nothing = f"**No model was called {span.title}**, so nothing was spent."
@@ -66,7 +75,8 @@ def usage_text(
         "Whole answer after": milliseconds(total.total_ms),
     }
     head = f"**{usage_summary(span, total)}**"
-    parts = [head, table(("What", "Value"), facts.items()), *map(_breakdown, breakdowns), *called]
+    numbers = table(("What", "Value"), facts.items())
+    parts = [head, numbers, *findings, *map(_breakdown, breakdowns), *called]
     return "\n\n".join(parts)
 
 
@@ -114,24 +124,29 @@ def _by_cost(line: UsageLine) -> tuple[int, int]:
     return (-(line.charged_microusd or 0), -line.calls)
 
 
-def limit_title(state: LimitState) -> str:
+def limit_title(forecast: Forecast) -> str:
+    state = forecast.state
     limit = state.limit
     whose = f" of {plain(state.key)}" if state.key else ""
+    outlook = forecast_words.clause(forecast)
     return (
         f"{limit.kind.capitalize()} {plain(limit.name)}{whose}: {_left(state)} left, "
-        f"resets {_time(state.resets_at)}"
+        f"resets {_time(state.resets_at)}{outlook and f'; {outlook}'}"
     )
 
 
-def limit_summary(state: LimitState) -> str:
+def limit_summary(forecast: Forecast) -> str:
+    state = forecast.state
     limit = state.limit
     return (
         f"{_left(state)} left in {limit.window.title}; {limit.shown(state.used)} used "
-        f"({state.percent:.0f} %); resets {_time(state.resets_at)}."
+        f"({state.percent:.0f} %); resets {_time(state.resets_at)}. "
+        f"{forecast_words.sentence(forecast)}"
     )
 
 
-def limit_text(states: Sequence[LimitState]) -> str:
+def limit_text(forecasts: Sequence[Forecast]) -> str:
+    states = [one.state for one in forecasts]
     limit = states[0].limit
     binds = ", ".join(f"{name} {pattern}" for name, pattern in limit.where.items()) or "every call"
     kept = "refuses calls beyond it" if limit.is_hard else "only gives alerts"
@@ -149,7 +164,7 @@ def limit_text(states: Sequence[LimitState]) -> str:
     )
     unknown = sum(state.unknown_costs for state in states)
     note = f"\n\n{_calls(unknown)} had no known cost and are not in it." if unknown else ""
-    return f"{head}\n\n{shown}{note}"
+    return f"{head}\n\n{shown}{note}\n\n{outlook(forecasts)}"
 
 
 _FACTS = (

@@ -7,8 +7,11 @@ from gateway.documents.document import Document, Entry
 from gateway.documents.document_id import DocumentId, IdPattern
 from gateway.documents.query import Query
 from gateway.errors import InvalidRequest, NotFound
+from gateway.llm.alternative import saved
+from gateway.llm.catalog.catalog import Catalog
 from gateway.sources.models.source import words_at
 from gateway.sources.router_reader import RouterReader
+from gateway.sources.usage.findings import findings_summary, savings_section, unusual_section
 from gateway.sources.usage.rendering import (
     NOTHING,
     Breakdown,
@@ -18,7 +21,8 @@ from gateway.sources.usage.rendering import (
 )
 from gateway.usage.ledger import Ledger
 from gateway.usage.report import Grouping
-from gateway.usage.span import EXAMPLES, settled, span
+from gateway.usage.savings import Savings, savings
+from gateway.usage.span import EXAMPLES, Span, settled, span
 
 # Offered, after what the question names itself.
 USUAL = ("today", "7d", "30d")
@@ -38,17 +42,27 @@ class UsageSource:
     pattern = IdPattern("usage:{window}", {"window": settled})
     fresh_seconds = 2.0
     description = (
-        "What was spent and used in a time, by model, provider, task, tier, caller, day and tool. "
+        "What was spent and used in a time, by model, provider, task, tier, caller, day and tool; "
+        "what of it is unusual, and what was saved against list prices and another model. "
         f"A time is {EXAMPLES}, in UTC."
     )
     example = "usage:30d"
     told_by = "the ledger"
-    phrases = ("what did I spend yesterday", "usage last month", "tokens used today")
+    phrases = ("what did I spend yesterday", "usage last month", "how much did I save this month")
     is_private = True
 
-    def __init__(self, ledger: Ledger, reader: RouterReader, *, clock: Clock = now) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        reader: RouterReader,
+        *,
+        catalog: Catalog | None = None,
+        clock: Clock = now,
+    ) -> None:
+        """Without a catalog, no alternative is known that savings could be told against."""
         self._ledger = ledger
         self._reader = reader
+        self._catalog = catalog
         self._clock = clock
 
     @property
@@ -94,15 +108,23 @@ class UsageSource:
         ]
         tools = await self._ledger.tool_report(asked.start, asked.end)
         line = total[0] if total else NOTHING
+        flags = await self._ledger.unusual(asked.start, asked.end)
+        figures = await self._saved(asked)
+        findings = (*unusual_section(flags), *savings_section(figures))
         return Document(
             id=document_id,
             title=usage_title(asked, line),
-            summary=usage_summary(asked, line),
-            text=usage_text(asked, line, breakdowns, tools),
+            summary=f"{usage_summary(asked, line)}{findings_summary(flags, figures)}",
+            text=usage_text(asked, line, breakdowns, tools, findings=findings),
             as_of=moment,
             source="this gateway's ledger",
             metadata={"from": rfc3339(asked.start), "to": rfc3339(asked.end)},
         )
+
+    async def _saved(self, asked: Span) -> Savings:
+        if self._catalog is None:
+            return savings(await self._ledger.workloads(asked.start, asked.end))
+        return await saved(self._ledger, self._catalog, asked.start, asked.end)
 
     def _title(self, window: str) -> str:
         """Empty for a day that no month has."""
