@@ -78,6 +78,9 @@ def _routing(policy: Policy) -> Iterator[str]:
         yield f"alias {alias}: {target}"
     for action in policy.on_quota_exceeded:
         yield f"when a quota is used up: {_action(action)}"
+    yield f"when no answer comes: {', then '.join(policy.fallback) or 'its error'}"
+    if "degraded" in policy.fallback:
+        yield f"degraded answers, with a warning: {_degraded(policy)}"
 
 
 def _tier(policy: Policy, tier: Tier) -> str:
@@ -92,6 +95,12 @@ def _action(action: FallbackAction) -> str:
     if action.action == "use_cheaper_model":
         return f"take {action.alternative or 'the cheapest model'}"
     return "refuse" if action.message is None else f"refuse, and say {action.message!r}"
+
+
+def _degraded(policy: Policy) -> str:
+    work = "work too" if policy.degrades_work else "not for work"
+    named = "also" if policy.degrades_named else "not"
+    return f"for personal requests, {work}; {named} where a model is named"
 
 
 def _payment(config: Config) -> str:

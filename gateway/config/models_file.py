@@ -6,7 +6,13 @@ from pydantic import Field, field_validator, model_validator
 
 from gateway.config.formats import WebUrl, WindowText
 from gateway.config.strict import Count, Listed, Name, Seconds, Strict, Text, Usd
-from gateway.llm.policy import Action, Strategy
+from gateway.llm.policy import (
+    FALLBACK_STRATEGIES,
+    WHOLE_ANSWERS,
+    Action,
+    FallbackStrategy,
+    Strategy,
+)
 from gateway.llm.task import TASKS, Band
 
 BANDS: tuple[str, ...] = get_args(Band)
@@ -111,8 +117,40 @@ class FallbackEntry(Strict):
         return self
 
 
+class DegradedConfig(Strict):
+    """Which requests may be answered to less than they ask, beside personal ones that name none."""
+
+    work: bool = False
+    named: bool = False
+
+
 class FallbackConfig(Strict):
+    """`strategies` are tried in this order when no answer comes; none of them is no fallback."""
+
+    strategies: Listed[FallbackStrategy] = WHOLE_ANSWERS
+    degraded: DegradedConfig = DegradedConfig()
     on_quota_exceeded: Listed[FallbackEntry] = ()
+
+    @field_validator("strategies", mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        names = [value] if isinstance(value, str) else value
+        if not isinstance(names, list):
+            return names
+        takes = f"takes {', '.join(FALLBACK_STRATEGIES)}, each once"
+        for place, name in enumerate(names):
+            if name not in FALLBACK_STRATEGIES:
+                raise ValueError(f"{takes}{_other(name)}")
+            if name in names[:place]:
+                raise ValueError(f"{takes}; {name} stands there twice")
+        return names
+
+    @model_validator(mode="after")
+    def _degrades_only_where_it_may(self) -> "FallbackConfig":
+        is_off = "degraded" not in self.strategies
+        if is_off and (self.degraded.work or self.degraded.named):
+            raise ValueError("degraded goes with strategies that name degraded")
+        return self
 
     @field_validator("on_quota_exceeded", mode="before")
     @classmethod

@@ -44,7 +44,7 @@ class Selection:
         }
 
     @property
-    def fallback(self) -> tuple[FallbackAction, ...]:
+    def on_quota_exceeded(self) -> tuple[FallbackAction, ...]:
         return tuple(map(self._action, self.models.fallback.on_quota_exceeded))
 
     def aliases(self, stated: Mapping[str, str]) -> Mapping[str, str]:

@@ -196,7 +196,7 @@ class Config(Strict):
 
     @property
     def policy(self) -> Policy:
-        selection = self.selection
+        selection, fallback = self.selection, self.models.fallback
         return Policy(
             strategy=self.models.model_selection.strategy,
             priority=self.default_priority,
@@ -205,7 +205,10 @@ class Config(Strict):
             free_models=selection.listed("free"),
             paid_models=selection.listed("paid"),
             tier_order=selection.tier_order,
-            on_quota_exceeded=selection.fallback,
+            on_quota_exceeded=selection.on_quota_exceeded,
+            fallback=fallback.strategies,
+            degrades_work=fallback.degraded.work,
+            degrades_named=fallback.degraded.named,
             forced_provider=self.llm_provider,
             may_pay=bool(self.models.tiers.paid.models) or any(map(lets_pay, self.limits)),
             default_context=self.default_context,

@@ -18,6 +18,8 @@ def answer_headers(answering: Answering | Turns) -> dict[str, str]:
     }
     if answering.quota_remaining is not None:
         facts["x-gateway-quota-remaining"] = str(answering.quota_remaining)
+    if answering.warnings:
+        facts["x-gateway-warning"] = headed("; ".join(answering.warnings))
     return facts
 
 

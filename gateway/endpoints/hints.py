@@ -16,7 +16,8 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "context": get_args(Context),
     "priority": get_args(Priority),
 }
-_NAMES = (*_WORDS, "complexity")
+_SWITCHES: Mapping[object, bool] = {True: True, False: False, "true": True, "false": False}
+_NAMES = (*_WORDS, "complexity", "degrades")
 
 
 def hints_of(headers: Mapping[str, str], field: object = None) -> Hints:
@@ -32,6 +33,8 @@ def hints_of(headers: Mapping[str, str], field: object = None) -> Hints:
             raise _wrong(name, hints[name], takes=", ".join(words))
     if "complexity" in hints:
         hints["complexity"] = _complexity(hints["complexity"])
+    if "degrades" in hints:
+        hints["degrades"] = _degrades(hints["degrades"])
     return Hints(**hints)
 
 
@@ -44,6 +47,13 @@ def _fields(field: object) -> Mapping[str, Any]:
         if name not in _NAMES:
             raise InvalidRequest(f"{FIELD}.{shown(name)}: unknown; it takes {', '.join(_NAMES)}")
     return {name: value for name, value in field.items() if value is not None}
+
+
+def _degrades(value: object) -> bool:
+    # 1 is true to Python, and no switch to anybody who writes JSON.
+    if isinstance(value, bool | str) and value in _SWITCHES:
+        return _SWITCHES[value]
+    raise _wrong("degrades", value, takes="true or false")
 
 
 def _complexity(value: object) -> float:

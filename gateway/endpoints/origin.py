@@ -29,7 +29,7 @@ _PARAMETER_HEADER = re.compile(r"(mcp-param|x-gateway|x-stainless)-[\w.-]+", re.
 _READABLE_HEADERS = (
     "mcp-session-id, mcp-protocol-version, retry-after, x-request-id, x-should-retry, "
     "x-gateway-route-id, x-gateway-model, x-gateway-provider, x-gateway-tier, "
-    "x-gateway-cost-usd, x-gateway-attempts, x-gateway-quota-remaining"
+    "x-gateway-cost-usd, x-gateway-attempts, x-gateway-quota-remaining, x-gateway-warning"
 )
 
 

@@ -28,7 +28,8 @@ class Answering:
 
     When the iteration ends, by itself or by an error, the ledger has its line and `usage` and
     `cost_microusd` (what was charged; None is unknown) are final. `attempts` counts the requests
-    that were sent to providers until this answer began. Where `waits_for_ledger` is made false,
+    that were sent to providers until this answer began. `warnings` say
+    what it lacks of what was asked. Where `waits_for_ledger` is made false,
     the end does not wait for its line to be written: what was reserved stays held until it is.
     """
 
@@ -42,6 +43,7 @@ class Answering:
         observer: Observer,
         route: Mapping[str, Any],
         attempts: int,
+        warnings: tuple[str, ...] = (),
     ) -> None:
         self.model = model
         self.cost_microusd: int | None = None
@@ -49,6 +51,7 @@ class Answering:
         self.usage: Usage | None = None
         self.quota_remaining: int | None = None
         self.waits_for_ledger = True
+        self.warnings = warnings
         self._provider = provider
         self._call = call
         self._ledger = ledger

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from gateway.llm.model import Tier
 
@@ -10,6 +10,10 @@ Strategy = Literal["task_based", "round_robin", "least_cost"]
 Priority = Literal["speed", "cost", "quality"]
 Context = Literal["personal", "work"]
 Action = Literal["use_paid", "use_cheaper_model", "error"]
+FallbackStrategy = Literal["next_model", "larger_context", "cheaper", "local", "degraded"]
+FALLBACK_STRATEGIES: tuple[FallbackStrategy, ...] = get_args(FallbackStrategy)
+# Those that answer what was asked, all of it.
+WHOLE_ANSWERS: tuple[FallbackStrategy, ...] = ("next_model", "larger_context", "cheaper", "local")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,10 @@ class Policy:
     tier, for a bill must never come as a surprise. `unknown_price` says what becomes of paid
     models that have no known price.
 
+    `fallback` names what is tried when no answer comes, in this order. A `degraded` answer to less
+    than was asked is for requests that are not work and name no model, unless `degrades_work` and
+    `degrades_named` say so, or the caller itself.
+
     `explore_share` of the requests go to a model that costs no more than the best, and of which
     too little is known to be sure that it is worse; none that are work, unless `explores_work`.
 
@@ -54,6 +62,9 @@ class Policy:
     paid_models: tuple[str, ...] = ()
     tier_order: tuple[Tier, ...] = ("free", "paid")
     on_quota_exceeded: tuple[FallbackAction, ...] = ()
+    fallback: tuple[FallbackStrategy, ...] = WHOLE_ANSWERS
+    degrades_work: bool = False
+    degrades_named: bool = False
     forced_provider: str | None = None
     may_pay: bool = False
     default_context: Context = "personal"

@@ -1,90 +1,83 @@
 """What became of a request so far: which models were tried, and why each of them gave no answer."""
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from gateway.clock import rfc3339
-from gateway.errors import (
-    BadAnswer,
-    ContextTooLong,
-    DeadlineExceeded,
-    GatewayError,
-    InvalidRequest,
-    NotFound,
-    PaymentRequired,
-    RateLimited,
-    Unavailable,
-)
+from gateway.errors import GatewayError
 from gateway.llm.answering import Answering
-from gateway.llm.model import Model, Tier
-from gateway.llm.route import Route, Step
+from gateway.llm.fallback.course import Pick
 
 logger = logging.getLogger(__name__)
 
-# After these, another model may still answer; after the others it would fail the same way.
-NEXT_MODEL_AFTER = (
-    BadAnswer,
-    ContextTooLong,
-    DeadlineExceeded,
-    NotFound,
-    PaymentRequired,
-    RateLimited,
-    Unavailable,
-)
-
 
 class Story:
-    """`told` is kept with each call of the request; `route` is the one that is being tried."""
+    """`told` is kept with each call of the request; `attempts` are requests that were sent."""
 
-    def __init__(self, caller: str, route: Route, *, began_at: datetime, most: int) -> None:
+    def __init__(
+        self,
+        caller: str,
+        *,
+        began_at: datetime,
+        seconds: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self.id = f"r{uuid4().hex[:15]}"
-        self.route = route
         self.attempts = 0
-        self.first_error: GatewayError | None = None
         self._caller = caller
         self._began_at = began_at
-        self._most = most
-        self._tried: set[tuple[str, Tier]] = set()
-        self._failures: list[Mapping[str, Any]] = []
+        self._seconds = seconds
+        self._tried: list[Mapping[str, Any]] = []
+        self._spent_microusd: int | None = 0
+        self._since = seconds()
 
-    @property
-    def next_step(self) -> Step | None:
-        """The best of the route that was not tried yet, as long as `most` models were not."""
-        if len(self._tried) >= self._most:
-            return None
-        return next((one for one in self.route.steps if _key(one.model) not in self._tried), None)
-
-    def failed(self, answering: Answering, error: GatewayError) -> None:
-        model = answering.model
-        self._tried.add(_key(model))
-        self.attempts = answering.attempts
-        self.first_error = self.first_error or error
-        self._failures.append({"model": model.id, "outcome": error.code, "error": str(error)})
-        logger.info("route_id=%s model=%s failed=%s", self.id, model.id, error.code)
-
-    def told(self) -> Mapping[str, Any]:
+    def told(self, pick: Pick) -> Mapping[str, Any]:
+        """All until now, of which `pick` is about to be tried."""
         return {
             "id": self.id,
             "time": rfc3339(self._began_at),
             "caller": self._caller,
-            **self.route.to_json(),
-            "tried": tuple(self._failures),
+            **pick.route.to_json(),
+            "tried": tuple(self._tried),
+            "trying": {**_begun(pick), "spent_microusd": self._spent_microusd},
+            "warnings": list(pick.warnings),
         }
 
+    def failed(self, answering: Answering, pick: Pick, error: GatewayError) -> None:
+        self.attempts = answering.attempts
+        cost = answering.cost_microusd if answering.was_sent else 0
+        if self._spent_microusd is not None:
+            self._spent_microusd = None if cost is None else self._spent_microusd + cost
+        before, self._since = self._since, self._seconds()
+        self._tried.append(
+            {
+                **_begun(pick),
+                "outcome": error.code,
+                "error": str(error),
+                "was_sent": answering.was_sent,
+                "milliseconds": round((self._since - before) * 1000, 1),
+                "cost_microusd": cost,
+                "spent_microusd": self._spent_microusd,
+            }
+        )
+        logger.info(
+            "route_id=%s model=%s strategy=%s failed=%s",
+            self.id,
+            pick.step.model.id,
+            pick.strategy or "none",
+            error.code,
+        )
 
-def _key(model: Model) -> tuple[str, Tier]:
-    """A model that is included and the same one paid have one ID, and are two."""
-    return model.id, model.tier
 
-
-def may_follow(answering: Answering, error: GatewayError) -> bool:
-    """Whether another model may still answer."""
-    if not answering.was_reserved:
-        # The ledger does not answer, or does not take the request.
-        return False
-    # What one provider's format cannot say, another's can.
-    is_unsaid = isinstance(error, InvalidRequest) and not answering.was_sent
-    return is_unsaid or isinstance(error, NEXT_MODEL_AFTER)
+def _begun(pick: Pick) -> Mapping[str, Any]:
+    model = pick.step.model
+    return {
+        "model": model.id,
+        "provider": model.provider,
+        "tier": model.tier,
+        "strategy": pick.strategy,
+        "why": pick.why,
+    }

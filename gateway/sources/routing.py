@@ -12,6 +12,7 @@ from gateway.errors import NotFound
 from gateway.llm.messages import ChatRequest, Message, Text
 from gateway.llm.route import Route
 from gateway.llm.task import TASKS
+from gateway.sources.attempts import attempts_text
 from gateway.sources.models.rendering import plain, table
 from gateway.sources.models.source import words_at
 from gateway.sources.money import usd
@@ -19,6 +20,7 @@ from gateway.sources.router_question import RouterQuestion
 from gateway.sources.router_reader import RouterReader
 from gateway.text import shown
 from gateway.usage.ledger import Ledger
+from gateway.usage.report import UsageLine
 
 LAST = "last"
 LATEST_LISTED = 10
@@ -165,11 +167,12 @@ class RouteSource:
                 else f"{shown(document_id.text)!r} does not exist: no request has this route",
                 suggestions=[f"route:{one['route_id']}" for one in latest[:3]],
             )
-        calls = await self._calls(route)
+        lines = await self._lines(route)
         first = _first_model(route)
         title = f"Route {route['route_id']}: {plain(first)} for {_spoken(str(route.get('task')))}"
         reason = plain(_grounds(_reason(route), first))
-        parts = [f"**{title}**: {reason}.", _tried(route), calls, route_text(route)]
+        parts = [f"**{title}**: {reason}.", attempts_text(route, lines), _used(lines)]
+        parts += [route_text(route)]
         parts += [_latest(latest)] if is_last else []
         return Document(
             id=document_id,
@@ -182,27 +185,31 @@ class RouteSource:
             metadata={"route_id": str(route["route_id"]), "model": first},
         )
 
-    async def _calls(self, route: Mapping[str, Any]) -> str:
-        """What the calls of this route used and cost, one line for each model and outcome."""
+    async def _lines(self, route: Mapping[str, Any]) -> Sequence[UsageLine]:
+        """The calls of this route, one line for each model and outcome."""
         began = datetime.fromisoformat(route["time"].replace("Z", "+00:00"))
-        lines = await self._ledger.report(
+        return await self._ledger.report(
             began - _DAY,
             began + _DAY,
             group_by=("model", "tier", "outcome"),
             where={"route_id": route["route_id"]},
         )
-        rows = [
-            (
-                *(plain(str(line.group[name])) for name in ("model", "tier", "outcome")),
-                f"{line.requests:,}",
-                f"{line.input_tokens:,}",
-                f"{line.output_tokens:,}",
-                usd(line.charged_microusd),
-            )
-            for line in lines
-        ]
-        head = ("Called", "Tier", "Outcome", "Requests", "Tokens in", "Tokens out", "Cost")
-        return f"## What it used\n\n{table(head, rows)}" if rows else ""
+
+
+def _used(lines: Sequence[UsageLine]) -> str:
+    """What the calls used and cost."""
+    rows = [
+        (
+            *(plain(str(line.group[name])) for name in ("model", "tier", "outcome")),
+            f"{line.requests:,}",
+            f"{line.input_tokens:,}",
+            f"{line.output_tokens:,}",
+            usd(line.charged_microusd),
+        )
+        for line in lines
+    ]
+    head = ("Called", "Tier", "Outcome", "Requests", "Tokens in", "Tokens out", "Cost")
+    return f"## What it used\n\n{table(head, rows)}" if rows else ""
 
 
 def route_text(route: Mapping[str, Any]) -> str:
@@ -258,22 +265,6 @@ def _scores(step: Mapping[str, Any]) -> tuple[str, ...]:
     parts = step.get("score_parts") or {}
     scores = (step.get("score"), *(parts.get(name) for name in _SCORE_PARTS))
     return tuple("" if score is None else f"{score:.2f}" for score in scores)
-
-
-def _tried(route: Mapping[str, Any]) -> str:
-    """What became of each model that was called, in order."""
-    rows = [
-        (f"`{plain(one['model'])}`", plain(str(one["outcome"])), plain(str(one.get("error", ""))))
-        for one in route.get("tried") or ()
-    ]
-    if route.get("tried_last"):
-        last = f"`{plain(str(route['tried_last']))}`"
-        rows.append((last, plain(str(route.get("outcome", ""))), ""))
-    if not rows:
-        return ""
-    head = ("Model", "Outcome", "Error")
-    telling = len(head) if any(error for *_, error in rows) else len(head) - 1
-    return f"## What was tried\n\n{table(head[:telling], [row[:telling] for row in rows])}"
 
 
 def _exclusions(excluded: Sequence[Mapping[str, Any]], counts: Mapping[str, int]) -> str:

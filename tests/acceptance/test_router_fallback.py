@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import pytest
 import pytest_asyncio
@@ -78,6 +80,9 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
             yield World(folder, router, client, first, second)
 
 
+PAID = ["openrouter/openai/gpt-5.4-mini", "nanogpt/openai/gpt-5.4-mini"]
+MAPPED = {"task_mapping": {"coding": PAID}}
+TOOLS: Any = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
 NEVER = asyncio.Event()
 ALWAYS = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 HELD: Any = {"model": "openrouter/held"}
@@ -157,6 +162,70 @@ async def test_a_provider_is_used_again_once_it_may(world: World) -> None:
 
     await until(has_recovered)
     assert world.asked("recovering")[0] == 2
+
+
+async def test_a_degraded_answer_carries_its_warning_and_its_route_tells_why(
+    tmp_path: Path,
+) -> None:
+    plain = Offer("plain", has_tools=False)
+    models = {"fallback": {"strategies": ["next_model", "degraded"]}}
+    asked: Any = {"model": "auto", "messages": HELLO, "tools": TOOLS}
+    async with (
+        LlmStandIn("ollama", offers=[plain]) as at_home,
+        running_router(tmp_path, at_home, settings={"models": models}) as router,
+        router.openai() as client,
+        router.http() as browser,
+    ):
+        chats = client.chat.completions
+        for is_stream in (False, True):
+            raw = await chats.with_raw_response.create(**asked, stream=is_stream)
+            assert raw.headers["x-gateway-model"] == "ollama/plain"
+            assert raw.headers["x-gateway-warning"] == "the model was not offered the tools"
+            if is_stream:
+                assert "".join([_text(chunk) async for chunk in raw.parse()])
+            assert "tools" not in at_home.requests[-1].body
+        text = await _route(browser, raw.headers["x-gateway-route-id"])
+        assert "The answer is degraded: the model was not offered the tools." in text
+        with pytest.raises(openai.BadRequestError, match="takes tools"):
+            await chats.create(**asked, extra_headers={"x-gateway-context": "work"})
+
+
+async def test_a_model_of_this_machine_answers_when_nothing_else_can_be_reached(
+    tmp_path: Path,
+) -> None:
+    # Nobody listens there.
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        away = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
+        keys = {"api_key": "sk-nobody", "base_url": away, "attempts": 1}
+        async with LlmStandIn("ollama", offers=[Offer("qwen3")]) as at_home:
+            providers = [{"kind": "openrouter", **keys}, {"kind": "nanogpt", **keys}]
+            models = {"tiers": {"paid": {"models": PAID}}, "model_selection": MAPPED}
+            settings = {"providers": [*providers, provider(at_home)], "models": models}
+            async with (
+                running_router(tmp_path, settings=settings) as router,
+                router.openai() as client,
+                router.http() as browser,
+            ):
+                raw = await client.chat.completions.with_raw_response.create(
+                    model="auto:coding", messages=HELLO
+                )
+                assert raw.headers["x-gateway-model"] == "ollama/qwen3"
+                text = await _route(browser, raw.headers["x-gateway-route-id"])
+                assert "| local | the network seems to be gone: nanogpt and openrouter" in text
+                assert "cannot be reached" in text
+                with pytest.raises(openai.InternalServerError, match="cannot be reached"):
+                    await client.chat.completions.create(model=PAID[0], messages=HELLO)
+
+
+async def _route(browser: httpx.AsyncClient, route_id: str) -> str:
+    page = await browser.get(f"/data/route:{route_id}.json")
+    text: str = page.json()["text"]
+    return text
+
+
+def _text(chunk: Any) -> str:
+    return (chunk.choices[0].delta.content or "") if chunk.choices else ""
 
 
 async def test_a_gateway_that_is_told_to_stop_ends_its_streams_honestly_and_settles(

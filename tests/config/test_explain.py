@@ -60,6 +60,7 @@ providers: [{{kind: ollama}}, {{kind: vertex, project: p, credentials_file: meta
         "task coding:low: nanogpt/qwen/qwen3-coder",
         "alias quick: auto:quick",
         "when a quota is used up: pay at most $0.05 for a call",
+        "when no answer comes: next_model, then larger_context, then cheaper, then local",
         "automatic routes may pay: yes, at most $20.00 in a month (monthly-budget) and at most "
         "$20.00 in any 30 days (paid-budget)",
         "quota each: at most 5 requests in a day, model a/*, for each caller",
@@ -75,6 +76,16 @@ providers: [{{kind: ollama}}, {{kind: vertex, project: p, credentials_file: meta
     assert "s3cret" not in said
     assert hashed(KEY) not in said
     assert hashed(OTHER) not in said
+
+
+def test_it_says_which_requests_may_get_a_degraded_answer(tmp_path: Path) -> None:
+    text = "models: {fallback: {strategies: [next_model, degraded], degraded: {work: true}}}"
+    said = explained(written(tmp_path, text)).splitlines()
+    assert "when no answer comes: next_model, then degraded" in said
+    what = "degraded answers, with a warning: for personal requests, work too; not where a model is"
+    assert f"{what} named" in said
+    none = explained(written(tmp_path, "models: {fallback: {strategies: []}}")).splitlines()
+    assert "when no answer comes: its error" in none
 
 
 def test_the_command_explains_and_a_mistake_has_its_own_exit_code(tmp_path: Path) -> None:

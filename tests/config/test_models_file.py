@@ -40,6 +40,7 @@ def test_the_shipped_example_becomes_a_policy() -> None:
         FallbackAction("use_paid", max_cost_microusd=50_000),
         FallbackAction("error", message="The free quota is used up and no budget is left."),
     )
+    assert policy.fallback == ("next_model", "larger_context", "cheaper", "local")
     assert policy.may_pay
 
 
@@ -157,6 +158,31 @@ def test_one_fallback_may_stand_without_a_list(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "strategies"),
+    [
+        ("{}", ("next_model", "larger_context", "cheaper", "local")),
+        ("fallback: {strategies: []}", ()),
+        ("fallback: {strategies: degraded}", ("degraded",)),
+        ("fallback: {strategies: [local, next_model]}", ("local", "next_model")),
+    ],
+)
+def test_fallback_strategies_are_those_of_the_list_in_its_order(
+    tmp_path: Path, text: str, strategies: tuple[str, ...]
+) -> None:
+    policy = loaded(tmp_path, text).policy
+    assert policy.fallback == strategies
+    assert (policy.degrades_work, policy.degrades_named) == (False, False)
+
+
+def test_degraded_answers_are_for_work_and_named_models_only_where_that_is_said(
+    tmp_path: Path,
+) -> None:
+    text = "fallback: {strategies: [degraded], degraded: {work: true, named: true}}"
+    policy = loaded(tmp_path, text).policy
+    assert (policy.degrades_work, policy.degrades_named) == (True, True)
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         (
@@ -193,6 +219,20 @@ def test_one_fallback_may_stand_without_a_list(tmp_path: Path) -> None:
         (
             "fallback: {on_quota_exceeded: [{action: error, max_cost: 1}]}",
             r"on_quota_exceeded\[0\]: max_cost goes with action: use_paid, not error",
+        ),
+        (
+            "fallback: {strategies: [next_modell]}",
+            r"strategies: takes next_model, larger_context, .*, each once, not 'next_modell'",
+        ),
+        ("fallback: {strategies: [local, local]}", r"each once; local stands there twice"),
+        ("fallback: {strategies: {local: true}}", r"strategies: should be a list"),
+        (
+            "fallback: {degraded: {work: true}}",
+            r"fallback: degraded goes with strategies that name degraded",
+        ),
+        (
+            "fallback: {degraded: {always: true}}",
+            r"fallback.degraded.always: unknown key; it takes work, named",
         ),
         ("api: {base_url: nowhere}", r"^models.yaml: api.base_url: takes a URL .*, not 'nowhere'"),
         ("api: {provider: Open AI}", r"api.provider: .*, not 'Open AI'"),

@@ -90,6 +90,10 @@ class Turns:
         return self._begun.attempts
 
     @property
+    def warnings(self) -> Sequence[str]:
+        return self._begun.warnings
+
+    @property
     def quota_remaining(self) -> int | None:
         return (self._answering or self._begun).quota_remaining
 
