@@ -1,0 +1,193 @@
+"""The page `/benchmarks`: how the models did in a run, and over time, in charts and tables."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from gateway.benchmarks import words
+from gateway.benchmarks.figures import ALL_TASKS, Figures, figures
+from gateway.benchmarks.record import Report
+from gateway.benchmarks.runner import LAST, Benchmarks
+from gateway.clock import rfc3339
+from gateway.endpoints.authentication import reader
+from gateway.endpoints.benchmark_charts import Point, Series, over_time, scatter
+from gateway.endpoints.html import html_page
+from gateway.endpoints.problems import in_our_terms, problem, sentence, suggested
+from gateway.errors import NotFound
+
+PATH = "/benchmarks"
+MOST_RUNS = 20
+# More marks than this could not be told apart.
+MOST_CHARTED = 12
+
+
+def benchmark_page_routes(
+    benchmarks: Benchmarks, *, public_url: str, connector_name: str
+) -> list[BaseRoute]:
+    """Readable without JavaScript; owners see all runs, any other caller its own."""
+    pages = _Pages(benchmarks, urlsplit(public_url).path.rstrip("/"), connector_name)
+    return [Route(PATH, pages.guarded)]
+
+
+class _Pages:
+    def __init__(self, benchmarks: Benchmarks, root: str, connector_name: str) -> None:
+        self._benchmarks = benchmarks
+        self._root = root
+        self._connector_name = connector_name
+
+    async def guarded(self, request: Request) -> Response:
+        try:
+            return await self._shown(request)
+        except Exception as error:
+            # Whatever broke, the reader gets a page; `in_our_terms` logs the unexpected.
+            return self._problem(in_our_terms(error))
+
+    async def _shown(self, request: Request) -> Response:
+        who = reader(request.state.caller)
+        latest = await self._benchmarks.reports(who, MOST_RUNS)
+        wanted = request.query_params.get("run", LAST)
+        if not latest and wanted == LAST:
+            return self._page("benchmarks.html", {"report": None, "runs": (), "charts": ()})
+        known = next((one for one in latest if wanted in (LAST, one.run.id)), None)
+        report = known or await self._benchmarks.report(who, wanted)
+        return self._page(
+            "benchmarks.html",
+            {
+                "report": _report(report),
+                "runs": [self._run(one, is_shown=one.run.id == report.run.id) for one in latest],
+                "charts": _charts(report, latest),
+                "head": words.HEAD,
+                "tables": _tables(report),
+                "export": f"{self._root}/v1/benchmarks/{quote(report.run.id)}/export",
+            },
+        )
+
+    def _run(self, report: Report, *, is_shown: bool) -> Mapping[str, object]:
+        run = report.run
+        return {
+            "path": f"{self._root}{PATH}?run={quote(run.id)}",
+            "id": run.id,
+            "name": run.name,
+            "started": rfc3339(run.started),
+            "asked": words.asked(run),
+            "state": words.state(report),
+            "is_shown": is_shown,
+        }
+
+    def _problem(self, error: Exception) -> Response:
+        ours = in_our_terms(error)
+        status, _, headers = problem(ours)
+        shown = suggested(ours)
+        values = {
+            "heading": "There is no such benchmark"
+            if isinstance(ours, NotFound)
+            else "This cannot be shown",
+            "words": sentence(str(ours)),
+            "suggestions": [
+                {"text": one, "path": f"{self._root}{PATH}?run={quote(one)}"} for one in shown
+            ],
+            "retry_after_seconds": None,
+            "status": status,
+        }
+        kept = {name: headers[name] for name in ("retry-after",) if name in headers}
+        return self._page("problem.html", values, status=status, headers=kept)
+
+    def _page(
+        self,
+        template: str,
+        values: Mapping[str, object],
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        frame = {"root": self._root, "connector_name": self._connector_name, "question": ""}
+        return html_page(template, {**frame, **values}, status=status, headers=headers)
+
+
+def _report(report: Report) -> Mapping[str, object]:
+    run = report.run
+    return {
+        "id": run.id,
+        "name": run.name,
+        "headline": sentence(words.headline(report)),
+        "asked": words.asked(run),
+        "state": words.state(report),
+        "started": rfc3339(run.started),
+        "judges": words.judges(report),
+        "caller": run.caller,
+        "failures": [
+            (one.model, words.failures(one)) for one in _of_all_tasks(report) if words.failures(one)
+        ],
+    }
+
+
+def _tables(report: Report) -> list[dict[str, Any]]:
+    """First all tasks, whose rows have the numbers of the charts; then each task."""
+    by_task: dict[str, list[tuple[str, ...]]] = {}
+    for one in figures(report):
+        by_task.setdefault(one.task, []).append(words.row(one))
+    return [
+        {"title": "All tasks" if task == ALL_TASKS else task.replace("_", " ").capitalize(),
+         "rows": rows, "is_numbered": task == ALL_TASKS}
+        for task, rows in by_task.items()
+    ]  # fmt: skip
+
+
+def _charts(report: Report, latest: Sequence[Report]) -> Sequence[Mapping[str, str]]:
+    """Those for which something was measured."""
+    total = _of_all_tasks(report)
+    by_cost = [
+        (number, one, one.microusd_per_answer / 1_000)
+        for number, one in enumerate(total, 1)
+        if one.microusd_per_answer is not None
+    ]
+    by_time = [
+        (number, one, one.total_ms.median / 1000)
+        for number, one in enumerate(total, 1)
+        if one.total_ms is not None
+    ]
+    charts = []
+    for chart_id, title, unit, measured in (
+        ("cost", "Quality and cost of an answer", "US dollars for 1,000 answers", by_cost),
+        ("time", "Quality and time of an answer", "seconds an answer", by_time),
+    ):
+        points = [
+            Point(number, one.model, x, one.quality.mean, one.quality.low, one.quality.high)
+            for number, one, x in measured[:MOST_CHARTED]
+            if one.quality is not None
+        ]
+        if points:
+            svg = scatter(chart_id, points, title=title, unit=unit)
+            charts.append({"title": title, "svg": svg})
+    if history := _history(total, latest):
+        charts.append({"title": "Quality over time", "svg": history})
+    return charts
+
+
+def _history(total: Sequence[Figures], latest: Sequence[Report]) -> Markup | None:
+    """Of the models of the run that is shown, where there is more than one run."""
+    runs = sorted(latest, key=lambda one: one.run.id)
+    series = []
+    for number, one in enumerate(total[:MOST_CHARTED], 1):
+        found = [(place, _quality_of(one.model, run)) for place, run in enumerate(runs)]
+        points = [(place, quality) for place, quality in found if quality is not None]
+        if points:
+            series.append(Series(number, one.model, points))
+    if len(runs) < 2 or not series:
+        return None
+    days = [f"{one.run.started:%d %b}".removeprefix("0") for one in runs]
+    return over_time("history", series, days, title="Quality over time")
+
+
+def _quality_of(model: str, report: Report) -> float | None:
+    found = next((one for one in _of_all_tasks(report) if one.model == model), None)
+    return found.quality.mean if found and found.quality else None
+
+
+def _of_all_tasks(report: Report) -> list[Figures]:
+    return [one for one in figures(report) if one.task == ALL_TASKS]
