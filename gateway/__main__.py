@@ -11,7 +11,9 @@ import typer
 
 from gateway.errors import ConfigurationError, GatewayError
 from gateway.market.settings import HOST, PORT
+from gateway.terminal.benchmark import benchmark
 from gateway.terminal.command import chat
+from gateway.terminal.learning import evaluate, train
 from gateway.terminal.tools import tools
 from gateway.version import VERSION
 
@@ -199,6 +201,10 @@ def check(config: ConfigFile = None) -> None:
 
 cli.command()(chat)
 cli.command()(tools)
+
+cli.add_typer(benchmark, name="benchmark")
+cli.add_typer(evaluate, name="evaluate")
+cli.add_typer(train, name="train")
 
 keys = typer.Typer(help="Keys by which the gateway knows its callers.", no_args_is_help=True)
 cli.add_typer(keys, name="keys")

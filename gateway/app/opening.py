@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gateway.app.pin_watch import PinWatch
 from gateway.app.router import Router, opened_router
 from gateway.app.services import Services, opened_services
+from gateway.benchmark_tools import BenchmarkTools
 from gateway.caller import Caller
 from gateway.config.settings import Config
 from gateway.documents.freshness import Freshness
@@ -122,7 +123,14 @@ class _Views:
         )
         reading = ReadingTools(registry, has_snippets=self.config.search.snippets)
         models = ModelTools(self.router.catalog, self.router.completion, self.router.ledger)
-        all_tools = [reading.tools, *services.tools, models.tools]
+        benchmarks = BenchmarkTools(self.router.benchmarks, self.router.completion)
+        all_tools = [
+            reading.tools,
+            *services.tools,
+            models.tools,
+            self.router.routing_tools.tools,
+            benchmarks.tools,
+        ]
         missing = services.missing if is_owner else services.missing_in_public
         return View(
             registry, self._toolbox([reading.tools], missing), self._toolbox(all_tools, missing)

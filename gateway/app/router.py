@@ -8,6 +8,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from gateway.approvals import Approvals
+from gateway.benchmarks.runner import Benchmarks
 from gateway.caller import LOCAL
 from gateway.config.settings import Config
 from gateway.conversations import Conversations
@@ -22,9 +23,15 @@ from gateway.llm.provider.provider import Provider
 from gateway.llm.provider.settings import ProviderSettings
 from gateway.llm.quota_watch import QuotaWatch
 from gateway.llm.route import Route
+from gateway.llm.strength import shipped_heads
+from gateway.llm.task import classify
+from gateway.routing_tools.free_lists import FreeLists
+from gateway.routing_tools.tools import RoutingTools
+from gateway.routing_tools.tracking import Tracking
 from gateway.sources.router import RouterSources
 from gateway.storage.database import Database
 from gateway.stored_responses import StoredResponses
+from gateway.strategies import Strategies
 from gateway.tool_pins import ToolPins
 from gateway.usage.ledger import Ledger
 from gateway.usage.metrics import LimitMetrics
@@ -43,6 +50,9 @@ class Router:
     ledger: Ledger
     evidence: Evidence
     completion: Completion
+    strategies: Strategies
+    routing_tools: RoutingTools
+    benchmarks: Benchmarks
     conversations: Conversations
     responses: StoredResponses
     approvals: Approvals
@@ -75,18 +85,46 @@ async def opened_router(
         for provider in providers.values():
             await stack.enter_async_context(provider)
         catalog = Catalog([_configured(one) for one in settings], config.model_overrides)
-        refresh = await stack.enter_async_context(_refresh(catalog, providers, config.data_dir))
+        kept = KeptLists(config.data_dir / "models")
+        refresh = await stack.enter_async_context(_refresh(catalog, providers, kept))
         await stack.enter_async_context(QuotaWatch(providers.values(), ledger))
         evidence = await stack.enter_async_context(Evidence(database))
+        strategies = await stack.enter_async_context(Strategies(database))
         completion = Completion(
             catalog,
             providers,
             ledger,
             config.policy,
             evidence=evidence,
+            strategies=strategies,
             max_parallel=config.max_parallel_tasks,
         )
         await stack.enter_async_context(completion)
+        benchmarks = Benchmarks(
+            database, completion, catalog, ledger, evidence, providers=providers
+        )
+        routing_tools = RoutingTools(
+            catalog,
+            config.policy,
+            ledger,
+            strategies,
+            plan=completion.planned,
+            providers=providers,
+            free_lists=FreeLists(
+                catalog, {name: one.kind for name, one in providers.items()}, ask=refresh.once
+            ),
+            tracking=Tracking(
+                catalog,
+                providers,
+                kept=kept,
+                evidence=evidence,
+                ask=refresh.once,
+                forget_pace=Provider.forget,
+            ),
+        )
+        # The first request would wait for what is learned to be read.
+        classify("")
+        shipped_heads()
         await refresh.heard(within_seconds=LISTING_SECONDS)
         yield Router(
             catalog,
@@ -94,17 +132,24 @@ async def opened_router(
             ledger,
             evidence,
             completion,
+            strategies,
+            routing_tools,
+            benchmarks,
             Conversations(database),
             StoredResponses(database),
             Approvals(database),
             ToolPins(database),
-            _sources(catalog, ledger, completion, providers),
+            _sources(catalog, ledger, completion, benchmarks, providers),
             registry,
         )
 
 
 def _sources(
-    catalog: Catalog, ledger: Ledger, completion: Completion, providers: Mapping[str, Provider]
+    catalog: Catalog,
+    ledger: Ledger,
+    completion: Completion,
+    benchmarks: Benchmarks,
+    providers: Mapping[str, Provider],
 ) -> RouterSources:
     def plan(request: ChatRequest, task: str) -> Route:
         return completion.plan(LOCAL, request, Hints(task=task))  # type: ignore[arg-type]
@@ -112,17 +157,24 @@ def _sources(
     def statuses() -> Mapping[str, str]:
         return {name: provider.status.state for name, provider in providers.items()}
 
-    return RouterSources(catalog, ledger, plan=plan, statuses=statuses)
+    return RouterSources(
+        catalog,
+        ledger,
+        benchmarks,
+        plan=plan,
+        beliefs=completion.beliefs,
+        statuses=statuses,
+    )
 
 
-def _refresh(catalog: Catalog, providers: Mapping[str, Provider], data_dir: Path) -> Refresh:
+def _refresh(catalog: Catalog, providers: Mapping[str, Provider], kept: KeptLists) -> Refresh:
     listed = [
         ListedProvider(name, provider.listed, interval_seconds=LOCAL_LIST_SECONDS)
         if provider.kind in LOCAL_KINDS
         else ListedProvider(name, provider.listed)
         for name, provider in providers.items()
     ]
-    return Refresh(catalog, listed, kept=KeptLists(data_dir / "models"))
+    return Refresh(catalog, listed, kept=kept)
 
 
 def _configured(settings: ProviderSettings) -> ConfiguredProvider:

@@ -30,6 +30,15 @@ OWN_NAMES = (
     "get_personalized_models",
     "get_usage_stats",
     "select_optimal_model",
+    "route_task",
+    "preemptive_route_task",
+    "get_cost_estimate",
+    "get_free_models",
+    "clear_openrouter_tracking",
+    "set_model_prompting_strategy",
+    "benchmark_task",
+    "benchmark_tasks",
+    "benchmark_free_models",
 )
 
 

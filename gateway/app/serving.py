@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,12 +13,16 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.app.opening import Gateway, View
+from gateway.app.router import Router
 from gateway.caller import Caller
 from gateway.config.settings import Config
 from gateway.documents.registry import Registry
 from gateway.llm.sessions import Sessions
 from gateway.tools.guidance import instructions
 from gateway.version import VERSION
+
+if TYPE_CHECKING:
+    from gateway.endpoints.mcp_resources import McpResources
 
 NAME = "Gateway"
 
@@ -32,10 +37,10 @@ async def served(config: Config, gateway: Gateway) -> AsyncIterator[ASGIApp]:
     from gateway.endpoints.request_log import RequestLog
 
     async with AsyncExitStack() as stack:
-        owners = await _reading_doors(config, gateway.owners, stack)
-        others = await _reading_doors(config, gateway.others, stack)
+        owners = await _reading_doors(config, gateway.owners, gateway.router, stack)
+        others = await _reading_doors(config, gateway.others, gateway.router, stack)
         asking = Starlette(
-            routes=[*_asking_doors(gateway), Mount("/", app=_ByCaller(owners, others))],
+            routes=[*_asking_doors(config, gateway), Mount("/", app=_ByCaller(owners, others))],
             exception_handlers={HTTPException: _refusal},
         )
         answering = _ByPath(_openai_doors(gateway), asking)
@@ -50,7 +55,9 @@ async def served(config: Config, gateway: Gateway) -> AsyncIterator[ASGIApp]:
         yield RequestLog(Starlette(routes=[*health, Mount("/", app=guarded)]))
 
 
-async def _reading_doors(config: Config, view: View, stack: AsyncExitStack) -> ASGIApp:
+async def _reading_doors(
+    config: Config, view: View, router: Router, stack: AsyncExitStack
+) -> ASGIApp:
     """MCP and the pages, over what some callers see."""
     from gateway.endpoints.mcp import McpDoor
     from gateway.endpoints.pages import page_routes
@@ -61,7 +68,8 @@ async def _reading_doors(config: Config, view: View, stack: AsyncExitStack) -> A
         instructions=instructions(view.registry.sources, added=view.registry.added),
         version=VERSION,
     )
-    door = await stack.enter_async_context(open_door(view.toolbox))
+    resources = mcp_resources(view, router)
+    door = await stack.enter_async_context(open_door(view.toolbox, resources=resources))
     research = await stack.enter_async_context(open_door(view.reading, prefix="/research"))
     pages = page_routes(view.registry, public_url=config.url, connector_name=NAME)
     return Starlette(
@@ -73,12 +81,14 @@ async def _reading_doors(config: Config, view: View, stack: AsyncExitStack) -> A
 def _openai_doors(gateway: Gateway) -> ASGIApp:
     """What OpenAI's clients, and Anthropic's, speak, errors included."""
     from gateway.endpoints.anthropic_messages import messages_routes
+    from gateway.endpoints.benchmarks import benchmark_routes
     from gateway.endpoints.chat import chat_routes
     from gateway.endpoints.embeddings import embedding_routes
     from gateway.endpoints.feedback import feedback_routes
     from gateway.endpoints.models import model_routes
     from gateway.endpoints.openai_problems import no_such_path
     from gateway.endpoints.responses import responses_routes
+    from gateway.endpoints.routing import routing_routes
     from gateway.endpoints.usage import usage_routes
 
     router = gateway.router
@@ -89,14 +99,37 @@ def _openai_doors(gateway: Gateway) -> ASGIApp:
         *messages_routes(gateway.loop),
         *embedding_routes(router.completion),
         *feedback_routes(router.ledger, router.evidence),
+        # Before the models, which take whatever is below their path for an ID.
+        *routing_routes(lambda who: gateway.view(who).toolbox, router.strategies, router.catalog),
         *model_routes(router.catalog),
+        *benchmark_routes(router.benchmarks),
         *usage_routes(router.ledger, router.catalog),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: no_such_path})
 
 
-def _asking_doors(gateway: Gateway) -> Sequence[BaseRoute]:
+def mcp_resources(view: View, router: Router) -> "McpResources":
+    """What MCP clients may read beside the documents, of what some callers see."""
+    from gateway.endpoints.gateway_resources import GatewayResources
+    from gateway.endpoints.mcp_resources import McpResources
+
+    def statuses() -> Mapping[str, str]:
+        return {name: provider.status.state for name, provider in router.providers.items()}
+
+    resources = GatewayResources(
+        view.registry,
+        view.toolbox,
+        catalog=router.catalog,
+        ledger=router.ledger,
+        strategies=router.strategies,
+        statuses=statuses,
+    )
+    return McpResources(resources.resources())
+
+
+def _asking_doors(config: Config, gateway: Gateway) -> Sequence[BaseRoute]:
     from gateway.endpoints.ask import ask_routes
+    from gateway.endpoints.benchmark_pages import benchmark_page_routes
     from gateway.endpoints.context import context_routes
     from gateway.endpoints.metrics import metrics_routes
 
@@ -108,6 +141,7 @@ def _asking_doors(gateway: Gateway) -> Sequence[BaseRoute]:
         *ask_routes(router.completion, router.conversations, registry_of),
         *context_routes(router.conversations),
         *metrics_routes(router.metrics),
+        *benchmark_page_routes(router.benchmarks, public_url=config.url, connector_name=NAME),
     ]
 
 

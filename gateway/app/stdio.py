@@ -1,7 +1,7 @@
 """The gateway for the one program that started it, over standard input and output."""
 
 from gateway.app.opening import Gateway
-from gateway.app.serving import NAME
+from gateway.app.serving import NAME, mcp_resources
 from gateway.config.settings import Config
 from gateway.tools.guidance import instructions
 from gateway.version import VERSION
@@ -19,5 +19,6 @@ async def serve_starter(config: Config, gateway: Gateway) -> None:
         name=NAME,
         instructions=instructions(view.registry.sources, added=view.registry.added),
         version=VERSION,
+        resources=mcp_resources(view, gateway.router),
     )
     await serve_stdio(server)

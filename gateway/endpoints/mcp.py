@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from gateway.endpoints.body_limit import BodyLimit
+from gateway.endpoints.mcp_resources import McpResources
 from gateway.endpoints.mcp_server import McpServer
 from gateway.endpoints.sse import SseTransport
 from gateway.endpoints.streamable import StreamableTransport
@@ -27,6 +28,7 @@ class McpDoor:
         name: str = "gateway",
         instructions: str,
         version: str,
+        resources: McpResources | None = None,
     ) -> None:
         self._prefix = prefix
         self._server = McpServer(
@@ -34,6 +36,7 @@ class McpDoor:
             name=name,
             instructions=instructions,
             version=version,
+            resources=resources,
         )
         self._streamable = StreamableTransport(self._server.low_level)
         self._sse = SseTransport(self._server.low_level, message_path=f"{prefix}/messages/")

@@ -6,6 +6,7 @@ from fastmcp import FastMCP
 from mcp.server.lowlevel import NotificationOptions, Server
 from mcp_types import CallToolRequestParams, PaginatedRequestParams
 
+from gateway.endpoints.mcp_resources import McpResources
 from gateway.endpoints.mcp_tools import McpTools
 from gateway.tools.toolbox import Toolbox
 
@@ -22,6 +23,7 @@ class McpServer:
         name: str,
         instructions: str,
         version: str,
+        resources: McpResources | None = None,
     ) -> None:
         # The low-level server knows its FastMCP only weakly, so this has to hold it.
         self._fastmcp = FastMCP(
@@ -31,6 +33,8 @@ class McpServer:
         tools = McpTools(toolbox)
         server.add_request_handler("tools/list", PaginatedRequestParams, tools.list)
         server.add_request_handler("tools/call", CallToolRequestParams, tools.call)
+        if resources is not None:
+            resources.serve_on(server)
         # FastMCP's own registry, hooks and telemetry are not used: measured, half the cost of a
         # call. Without the schema lookup the SDK lists all tools before each modern call.
         server.middleware.clear()

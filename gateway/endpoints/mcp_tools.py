@@ -35,7 +35,7 @@ class McpTools:
         self._toolbox = toolbox
 
     async def list(self, context: ServerRequestContext[Any], _: PaginatedRequestParams) -> Wire:
-        _begin_for_caller(context)
+        begin_for_caller(context)
         try:
             listed = [listing(tool) for tool in await self._toolbox.tools()]
         except Exception as error:
@@ -46,7 +46,7 @@ class McpTools:
     async def call(self, context: ServerRequestContext[Any], params: CallToolRequestParams) -> Wire:
         """A failure of any kind is a result that says so: a model reads it and mends its call."""
         began = time.perf_counter()
-        _begin_for_caller(context)
+        begin_for_caller(context)
         # Over SSE this runs in the task of the stream, whose own ID is that of the GET.
         headers = getattr(context.request, "headers", {})
         request = request_id.begin(headers.get(request_id.HEADER))
@@ -76,7 +76,7 @@ class McpTools:
             )
 
 
-def _begin_for_caller(context: ServerRequestContext[Any]) -> None:
+def begin_for_caller(context: ServerRequestContext[Any]) -> None:
     """Over SSE the task is that of the stream, but each message has the key it was sent with."""
     state = getattr(context.request, "scope", {}).get("state", {})
     if "caller" in state:

@@ -5,7 +5,7 @@ import itertools
 import random
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
@@ -15,17 +15,19 @@ from gateway.clock import Clock, now
 from gateway.errors import (
     GatewayError,
     InvalidRequest,
-    LimitExceeded,
     NotFound,
     PermissionDenied,
     Refused,
     Unauthenticated,
-    Unavailable,
 )
 from gateway.evidence.evidence import Evidence
 from gateway.llm.answering import Answering, settled_when_left
+from gateway.llm.belief import Beliefs
 from gateway.llm.catalog.catalog import Catalog
-from gateway.llm.embedding import EmbeddingCall
+from gateway.llm.embedding import EmbeddingCall, embedding_model
+from gateway.llm.fallback.course import Course, Pick, Planner
+from gateway.llm.fallback.following import may_follow
+from gateway.llm.fallback.network import Network
 from gateway.llm.features import Features, features, telling_text
 from gateway.llm.known import Known
 from gateway.llm.lineup import Lineup
@@ -33,23 +35,22 @@ from gateway.llm.messages import ChatRequest
 from gateway.llm.model import Model
 from gateway.llm.observing import Observer
 from gateway.llm.policy import Context, Policy, Priority
+from gateway.llm.prompting import worded
 from gateway.llm.provider.provider import Provider
 from gateway.llm.provider.settings import NO_PROVIDER
 from gateway.llm.route import Route, Step
 from gateway.llm.router import choose
-from gateway.llm.story import Story, may_follow
+from gateway.llm.slots import Slots
+from gateway.llm.story import Story
 from gateway.llm.task import Task
 from gateway.llm.tokens import most_tokens
 from gateway.llm.walk import Condition
 from gateway.llm.wanted import read_wanted
-from gateway.text import shown
+from gateway.strategies import Strategies
 from gateway.usage.call import Amount, Call
 from gateway.usage.ledger import Ledger
 
-QUEUE_SECONDS = 30.0
-MOST_NAME_LETTERS = 200
-# Whoever is cancelled at the end may have a last word to say before it lets go of its answer.
-LETTING_GO_SECONDS = 10.0
+LOCAL = "models of this machine"
 # OpenRouter would answer with a model of its own choosing: one that a key may not use, at a price
 # that was not reserved.
 OTHER_MODELS = ("models", "route")
@@ -63,6 +64,10 @@ class Hints:
     complexity: float | None = None
     context: Context | None = None
     priority: Priority | None = None
+    # Whether an answer to less than was asked will do, when there is no other.
+    degrades: bool | None = None
+    # Whether routing learns from what becomes of it.
+    learns: bool = True
 
 
 NO_HINTS = Hints()
@@ -79,6 +84,7 @@ class Completion:
         policy: Policy,
         *,
         evidence: Evidence | None = None,
+        strategies: Strategies | None = None,
         max_parallel: int = 512,
         clock: Clock = now,
     ) -> None:
@@ -87,12 +93,12 @@ class Completion:
         self._providers = providers
         self._ledger = ledger
         self._clock = clock
-        self._slots = asyncio.Semaphore(max_parallel)
-        self._max_parallel = max_parallel
+        self._slots = Slots(max_parallel)
         self._turns = itertools.count()
         self._known = Known(providers, evidence)
         self._observer = Observer(evidence, clock=clock)
-        self._working: set[asyncio.Future[None]] = set()
+        self._strategies = strategies
+        self._network = Network(providers, clock=clock)
         self._settling: set[asyncio.Task[None]] = set()
         self._lined_up: tuple[object, Lineup] | None = None
 
@@ -100,8 +106,7 @@ class Completion:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._working:
-            await asyncio.wait(self._working, timeout=LETTING_GO_SECONDS)
+        await self._slots.left()
         if self._settling:
             await asyncio.wait(self._settling)
 
@@ -112,7 +117,11 @@ class Completion:
             Refused: no provider is configured.
             NotFound: no model has the name that is wanted; with suggestions.
         """
-        return self._planned(caller, self._features(request, hints))
+        return self.planned(caller, self._features(request, hints))
+
+    def beliefs(self) -> Beliefs:
+        """What is believed of models now."""
+        return self._known.beliefs()
 
     def window_tokens(self, wanted: str) -> int | None:
         """The smallest context of the models that a request names; None for automatic routes."""
@@ -141,7 +150,7 @@ class Completion:
             raise Unauthenticated(
                 "models are called with a key of the gateway: send it as Authorization: Bearer …"
             )
-        async with self._slot():
+        async with self._slots.taken():
             answering = await self._begun(caller, request, hints, prefer)
             try:
                 yield answering
@@ -157,12 +166,22 @@ class Completion:
         if not caller.may_spend:
             raise Unauthenticated("embeddings are made with a key of the gateway")
         wanted = str(body.get("model", ""))
-        model = self._embedding_model(caller, self.policy.aliases.get(wanted, wanted))
+        model = embedding_model(
+            self._catalog, self._embedding_providers(), self.policy.aliases.get(wanted, wanted)
+        )
+        if not caller.may_use_model(model.id):
+            raise PermissionDenied(f"the key of {caller.name!r} may not use {model.id}")
         call = self._call(caller, model, Features(wanted=wanted), request_type="embedding")
         embedding = EmbeddingCall(model, self._providers[model.provider], call)
-        async with self._slot():
+        async with self._slots.taken():
             await embedding.make(body, self._ledger)
         return embedding
+
+    def _embedding_providers(self) -> Collection[str]:
+        if not self._providers:
+            raise Refused(NO_PROVIDER)
+        forced = self.policy.forced_provider
+        return [name for name in self._providers if forced in (None, name)] or [forced or ""]
 
     async def _begun(
         self, caller: Caller, request: ChatRequest, hints: Hints, prefer: Model | None
@@ -171,59 +190,74 @@ class Completion:
         _refuse_other_models(request)
         asked = self._features(request, hints)
         kept = None if prefer is None else self._kept(caller, asked, prefer)
-        route = kept or self._granted(caller, asked)
-        story = Story(caller.name, route, began_at=self._clock(), most=self.policy.max_steps)
-        while (step := story.next_step) is not None:
-            answering = self._answering(caller, step, story)
+        course = self._course(caller, request, hints, asked)
+        story = Story(caller.name, began_at=self._clock())
+        pick: Pick | None = course.first(kept)
+        while pick is not None:
+            answering = self._answering(caller, pick, story, learns=hints.learns)
             try:
-                await self._begin(answering, request, asked)
-                if kept is None and read_wanted(request.model, self.policy.aliases).name is None:
-                    answering.seen_beside(telling_text(request.messages))
-                return answering
+                await self._begin(answering, pick, caller)
             except GatewayError as error:
-                story.failed(answering, error)
-                is_limit = isinstance(error, LimitExceeded)
-                if not is_limit and not may_follow(answering, error):
+                story.failed(answering, pick, error)
+                was_sent = answering.was_sent
+                self._network.heard(answering.provider, error, was_sent=was_sent)
+                if not may_follow(answering, error):
                     raise
-                if is_limit or story.route is kept:
-                    # Others took what was left of it meanwhile, or one model was all there was:
-                    # the policy says what follows then.
-                    story.route = self._granted(caller, asked)
-        assert story.first_error is not None
-        raise story.first_error
+                pick = course.after(error, answering.model, was_sent=was_sent)
+                continue
+            self._network.heard(answering.provider, None, was_sent=True)
+            if kept is None and read_wanted(request.model, self.policy.aliases).name is None:
+                answering.seen_beside(telling_text(request.messages))
+            return answering
+        raise course.failure()
 
     def _kept(self, caller: Caller, asked: Features, model: Model) -> Route | None:
         """The route to the model alone, if it can still be taken: all others need no look."""
         try:
-            route = self._planned(caller, asked, Lineup([model]))
+            route = self.planned(caller, asked, Lineup([model]))
         except NotFound:
             # Another one was named, and could not answer.
             return None
         return None if route.error(self._clock()) else route
 
-    def _granted(self, caller: Caller, asked: Features) -> Route:
-        route = self._planned(caller, asked)
-        if (refusal := route.error(self._clock())) is not None:
-            raise refusal
-        return route
+    def _course(
+        self, caller: Caller, request: ChatRequest, hints: Hints, asked: Features
+    ) -> Course:
+        planner = Planner(
+            lambda one, policy: self.planned(caller, one, policy=policy),
+            lambda one, policy: self.planned(caller, one, self._local(), policy=policy),
+            lambda one: self._features(one, hints),
+            lambda: [one.model.id for one in self._local().contenders],
+            self._clock,
+        )
+        return Course(
+            planner,
+            request,
+            asked,
+            policy=self.policy,
+            network=self._network,
+            degrades=hints.degrades,
+        )
 
-    def _answering(self, caller: Caller, step: Step, story: Story) -> Answering:
-        asked = story.route.features
+    def _answering(self, caller: Caller, pick: Pick, story: Story, *, learns: bool) -> Answering:
+        step, asked = pick.step, pick.route.features
         return Answering(
             step.model,
             self._providers[step.model.provider],
             self._call(caller, step.model, asked, route_id=story.id, step=step),
             ledger=self._ledger,
-            observer=self._observer,
-            route=story.told(),
+            observer=self._observer if learns else Observer(None),
+            route=story.told(pick),
             attempts=story.attempts,
+            warnings=pick.warnings,
         )
 
-    async def _begin(self, answering: Answering, request: ChatRequest, asked: Features) -> None:
+    async def _begin(self, answering: Answering, pick: Pick, caller: Caller) -> None:
+        request, asked = self._worded(pick.request, answering.model, caller), pick.route.features
         most = asked.most_input_tokens
-        if asked.needs.vision:
-            # What an image counts depends on the model.
-            most = most_tokens(request, answering.model)
+        if asked.needs.vision or request is not pick.request:
+            # What an image counts depends on the model, and so does how it is asked.
+            most = max(most, most_tokens(request, answering.model))
         try:
             await answering.begin(
                 request,
@@ -236,13 +270,27 @@ class Completion:
             await settled_when_left(answering, self._settling)
             raise
 
-    def _planned(self, caller: Caller, asked: Features, lineup: Lineup | None = None) -> Route:
+    def _worded(self, request: ChatRequest, model: Model, caller: Caller) -> ChatRequest:
+        """As this caller wants this model to be asked."""
+        if self._strategies is None:
+            return request
+        return worded(request, self._strategies.get(caller.name, model.id))
+
+    def planned(
+        self,
+        caller: Caller,
+        asked: Features,
+        lineup: Lineup | None = None,
+        *,
+        policy: Policy | None = None,
+    ) -> Route:
+        """The route for what is known of a request; as `plan`, where nobody has its text."""
         if not self._providers:
             raise Refused(NO_PROVIDER)
         return choose(
             asked,
-            lineup or self._lineup(),
-            self.policy,
+            self._lineup() if lineup is None else lineup,
+            policy or self.policy,
             conditions=partial(self._condition, caller, asked),
             measured=self._known.measured(),
             beliefs=self._known.beliefs(),
@@ -265,6 +313,15 @@ class Completion:
         if self._lined_up is None or self._lined_up[0] is not revision:
             self._lined_up = (revision, Lineup(self._catalog.callable_models))
         return self._lined_up[1]
+
+    def _local(self) -> Lineup:
+        """The models of this machine."""
+        lineup = self._lineup()
+        if LOCAL not in lineup.remembered:
+            models = (one.model for one in lineup.contenders if one.model.is_local)
+            lineup.remembered[LOCAL] = Lineup(models)
+        local: Lineup = lineup.remembered[LOCAL]
+        return local
 
     def _condition(
         self, caller: Caller, asked: Features, model: Model, worst_microusd: int | None
@@ -304,54 +361,6 @@ class Completion:
             route_id=route_id,
             reason=step.reason if step else None,
         )
-
-    def _embedding_model(self, caller: Caller, wanted: str) -> Model:
-        """Raises:
-        NotFound: no configured provider is named, and the catalog knows no such model.
-        """
-        providers = self._embedding_providers()
-        known = [one for one in self._catalog.named(wanted) if one.provider in providers]
-        provider, _, name = wanted.partition("/")
-        if known:
-            # A subscription includes no embeddings: what makes them is billed.
-            model = replace(known[0], is_included=False)
-        elif provider in providers and name.isprintable() and 0 < len(name) <= MOST_NAME_LETTERS:
-            model = Model(wanted, provider, name, name)
-        else:
-            raise NotFound(
-                f"no configured provider has the model {shown(wanted)!r}; name it with its "
-                f"provider, such as {next(iter(providers))}/text-embedding-3-small",
-                suggestions=self._catalog.near(wanted),
-            )
-        if not caller.may_use_model(model.id):
-            raise PermissionDenied(f"the key of {caller.name!r} may not use {model.id}")
-        return model
-
-    def _embedding_providers(self) -> Collection[str]:
-        if not self._providers:
-            raise Refused(NO_PROVIDER)
-        forced = self.policy.forced_provider
-        return [name for name in self._providers if forced in (None, name)] or [forced or ""]
-
-    @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(QUEUE_SECONDS if self._slots.locked() else None):
-                await self._slots.acquire()
-        except TimeoutError as error:
-            raise Unavailable(
-                f"{self._max_parallel} requests are being answered at once, and none ended "
-                f"within {QUEUE_SECONDS:g} s",
-                retry_after_seconds=5,
-            ) from error
-        working = asyncio.get_running_loop().create_future()
-        self._working.add(working)
-        try:
-            yield
-        finally:
-            self._working.discard(working)
-            working.set_result(None)
-            self._slots.release()
 
 
 def _refuse_other_models(request: ChatRequest) -> None:

@@ -3,17 +3,22 @@
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
-from gateway.errors import BadAnswer, DeadlineExceeded, GatewayError, KeyRefused
+from gateway.errors import BadAnswer, DeadlineExceeded, GatewayError, KeyRefused, NotFound
 from gateway.llm.accounting import cost, worst_amount
 from gateway.llm.answering import CANCELLED
+from gateway.llm.catalog.catalog import Catalog
 from gateway.llm.messages import Usage
 from gateway.llm.model import Model
 from gateway.llm.provider.provider import Provider
+from gateway.text import shown
 from gateway.usage.call import Call, Settlement
 from gateway.usage.ledger import Ledger
+
+MOST_NAME_LETTERS = 200
 
 
 class EmbeddingCall:
@@ -82,4 +87,24 @@ def _usage(body: Mapping[str, Any], most_tokens: int) -> Usage:
         # Nothing is embedded for no tokens at all: such a count is none.
         input_tokens=tokens if isinstance(tokens, int) and tokens > 0 else most_tokens,
         billed_usd=None if billed is None else str(billed),
+    )
+
+
+def embedding_model(catalog: Catalog, providers: Collection[str], wanted: str) -> Model:
+    """The model of this name, of one of the providers.
+
+    Raises:
+        NotFound: no configured provider is named, and the catalog knows no such model.
+    """
+    known = [one for one in catalog.named(wanted) if one.provider in providers]
+    if known:
+        # A subscription includes no embeddings: what makes them is billed.
+        return replace(known[0], is_included=False)
+    provider, _, name = wanted.partition("/")
+    if provider in providers and name.isprintable() and 0 < len(name) <= MOST_NAME_LETTERS:
+        return Model(wanted, provider, name, name)
+    raise NotFound(
+        f"no configured provider has the model {shown(wanted)!r}; name it with its provider, such "
+        f"as {next(iter(providers))}/text-embedding-3-small",
+        suggestions=catalog.near(wanted),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.llm.messages import ChatRequest, Image, Message, Other, Part
 from gateway.llm.policy import Context, Priority
+from gateway.llm.strength import needed_strength
 from gateway.llm.task import Task, classify
 from gateway.llm.tokens import most_tokens, request_tokens
 
@@ -12,6 +13,8 @@ from gateway.llm.tokens import most_tokens, request_tokens
 LEAST_OUTPUT_TOKENS = 256
 # A message of fewer words, such as "go on", says its task only with the one before it.
 TELLING_WORDS = 4
+# A usual question is one where a weak model fails alone about once in four times.
+STRENGTH_SCALE = 1.5
 _AUDIO = frozenset({"input_audio", "audio"})
 
 
@@ -69,7 +72,9 @@ def features(
 ) -> Features:
     """Read a request; what the caller says itself (the keywords) wins over what is guessed."""
     input_tokens = request_tokens(request)
-    guessed = classify(telling_text(request.messages), input_tokens=input_tokens)
+    text = telling_text(request.messages)
+    guessed = classify(text, input_tokens=input_tokens)
+    strength = STRENGTH_SCALE * needed_strength(text).score if complexity is None else complexity
     said = tuple(
         f"{name} was given by the caller"
         for name, value in (("task", task), ("complexity", complexity))
@@ -79,10 +84,11 @@ def features(
         wanted=request.model,
         task=task or guessed.task,
         complexity=guessed.complexity if complexity is None else min(max(complexity, 0.0), 1.0),
+        strength=min(strength, 1.0),
         because=said if len(said) == 2 else (*said, *guessed.because),
         input_tokens=input_tokens,
         most_input_tokens=most_tokens(request),
-        output_tokens=output_tokens,
+        output_tokens=guessed.output_tokens if output_tokens is None else output_tokens,
         most_output_tokens=request.max_output_tokens,
         choices=request.choices,
         needs=needs(request, input_tokens=input_tokens),

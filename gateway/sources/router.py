@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from gateway.benchmarks.runner import Benchmarks
 from gateway.clock import Clock, now
 from gateway.documents.query import Lexicon
 from gateway.documents.source import DocumentSource
+from gateway.llm.belief import Beliefs
 from gateway.llm.catalog.catalog import Catalog
 from gateway.llm.messages import ChatRequest
 from gateway.llm.route import Route
+from gateway.sources.benchmarks import BenchmarkSource
+from gateway.sources.free_models import FreeModelSource
 from gateway.sources.models.source import ModelSource, ProviderSource
 from gateway.sources.router_reader import ExceptOfRouter, RouterLexicon, RouterReader
 from gateway.sources.routing import RouteSource, RoutingSource
@@ -16,7 +20,17 @@ from gateway.sources.usage.source import UsageSource
 from gateway.usage.ledger import Ledger
 
 # What the reference of documents tells of each kind.
-KINDS = (ModelSource, ProviderSource, UsageSource, QUOTA, BUDGET, RoutingSource, RouteSource)
+KINDS = (
+    ModelSource,
+    FreeModelSource,
+    ProviderSource,
+    UsageSource,
+    QUOTA,
+    BUDGET,
+    RoutingSource,
+    RouteSource,
+    BenchmarkSource,
+)
 
 
 class RouterSources:
@@ -29,8 +43,10 @@ class RouterSources:
         self,
         catalog: Catalog,
         ledger: Ledger,
+        benchmarks: Benchmarks,
         *,
         plan: Callable[[ChatRequest, str], Route],
+        beliefs: Callable[[], Beliefs],
         statuses: Callable[[], Mapping[str, str]],
         clock: Clock = now,
     ) -> None:
@@ -41,12 +57,14 @@ class RouterSources:
         self.open_documents: Sequence[DocumentSource] = (ModelSource(catalog, reader, clock=clock),)
         self.documents: Sequence[DocumentSource] = (
             *self.open_documents,
+            FreeModelSource(catalog, ledger, reader, beliefs=beliefs, clock=clock),
             ProviderSource(catalog, reader, statuses, clock=clock),
             UsageSource(ledger, reader, catalog=catalog, clock=clock),
             LimitSource(QUOTA, ledger, reader, clock=clock),
             LimitSource(BUDGET, ledger, reader, clock=clock),
             RoutingSource(plan, reader, clock=clock),
             RouteSource(ledger, reader, clock=clock),
+            BenchmarkSource(benchmarks, reader),
         )
 
     def lexicons(

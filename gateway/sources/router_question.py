@@ -13,7 +13,10 @@ from gateway.sources.models.names import ModelNames, NameSpan
 from gateway.sources.usage.windows import Named, named_windows
 from gateway.sources.wording import Cues, wording
 
-Topic = Literal["models", "providers", "usage", "quota", "budget", "routing", "route"]
+Topic = Literal[
+    "models", "free_models", "providers", "usage", "quota", "budget", "routing", "route",
+    "benchmark",
+]  # fmt: skip
 ABILITIES = ("tools", "vision", "audio", "reasoning", "structured")
 TIERS = ("free", "paid", "local", "included")
 ORDERS = ("cheapest", "dearest", "newest", "oldest", "fastest", "most", "least")
@@ -35,6 +38,10 @@ _OF_LIMITS = (
     "quota", "budget", "limit", "period", "left", "request_word", "limit_part", "free", "paid",
     "provider", "model", "llm", "used", "usage_part", "token_word", "detail", "spent", "money_word",
     "outlook",
+)  # fmt: skip
+_OF_BENCHMARKS = (
+    "benchmark", "benchmark_part", "model", "llm", "provider", "ours", "best", "free", "paid",
+    "local", "cheapest", "fastest", "most", "least", "why", "detail", "period",
 )  # fmt: skip
 _OF_ROUTING = ("pick", "best", "model", "llm", "hardness", "free", "paid", *TASKS)
 _OF_ROUTES = ("route", "why", "because_of", "chosen", "model", "llm", "provider", "pick")
@@ -151,14 +158,19 @@ class RouterQuestion:
             return frozenset()
         asks: dict[Topic, Callable[[], bool]] = {
             "route": self._asks_why,
+            "benchmark": self._asks_for_benchmarks,
             "quota": self._asks_for_quota,
             "budget": self._asks_for_budget,
             "usage": self._asks_for_usage,
             "routing": self._asks_for_choice,
             "providers": self._asks_for_providers,
             "models": self._asks_for_models,
+            "free_models": self._asks_for_free_models,
         }
         asked = frozenset(topic for topic, is_asked in asks.items() if is_asked())
+        if "benchmark" in asked:
+            # "How good is that model in my benchmarks" is no question about the model alone.
+            asked -= {"models", "free_models", "routing"}
         of_clauses = self._topics_of_clauses
         return of_clauses if len(of_clauses) > len(asked) else asked
 
@@ -195,7 +207,7 @@ class RouterQuestion:
         return self.cues.has(
             "model", "provider", "spent", "used", "quota", "budget", "left", "pick", "route",
             "cheapest",
-            "newest", "most", "because_of", "token_word", "limit", *ABILITIES,
+            "newest", "most", "because_of", "token_word", "limit", "benchmark", *ABILITIES,
         )  # fmt: skip
 
     def strangers(self, *meanings: str) -> frozenset[int]:
@@ -247,6 +259,10 @@ class RouterQuestion:
             return False
         said = cues.places("why", "model", "llm", "route")
         return len(said) > 1 and not self.strangers(*_OF_ROUTES, *TASKS)
+
+    def _asks_for_benchmarks(self) -> bool:
+        is_asked = self.cues.has("benchmark")
+        return is_asked and self._speaks_of("benchmark", *_OF_BENCHMARKS, *TASKS)
 
     def _asks_for_quota(self) -> bool:
         cues = self.cues
@@ -330,6 +346,15 @@ class RouterQuestion:
             return bool(self.names) or not self.tasks or not is_open
         is_bounded = cues.has(*ABILITIES, "context") or self.providers_places
         return bool(cues.has(*ORDERS, *TIERS) and is_bounded)
+
+    def _asks_for_free_models(self) -> bool:
+        """Say "which free models are there", "a free one good enough for coding"."""
+        cues = self.cues
+        is_asked = cues.has("free") and cues.has("model", "llm")
+        is_of_others = self.names or self.providers_places or self.amounts
+        if not is_asked or is_of_others or cues.has(*ABILITIES, *ORDERS):
+            return False
+        return not self.strangers(*_OF_ROUTING, "enough") - self._purpose
 
     def _bounds_models(self, strangers: frozenset[int]) -> bool:
         """Whether so much is said of models that it may be said in other words too."""

@@ -28,7 +28,9 @@ ASK_OF_THE_REST = (
     "'model for coding' or 'why was it chosen'"
 )
 OR_A_COIN = "or name a coin, such as 'bitcoin order flow'."
-_OF_OWNERS = frozenset({"usage", "quota", "budget", "routing", "route", "providers"})
+_OF_OWNERS = frozenset(
+    {"usage", "quota", "budget", "routing", "route", "providers", "free_models", "benchmark"}
+)
 _REMEMBERED = 256
 # Those that people name, though they may not be configured. Other makers are families of models.
 KNOWN_PROVIDERS = (

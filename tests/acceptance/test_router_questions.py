@@ -33,8 +33,19 @@ OURS = (
     "router_held_out.toml",
     "router_held_out_2.toml",
     "cost_questions.toml",
+    "routing_questions.toml",
 )
-KINDS = {"model", "provider", "usage", "quota", "budget", "routing", "route"}
+KINDS = {
+    "model",
+    "free_models",
+    "provider",
+    "usage",
+    "quota",
+    "budget",
+    "routing",
+    "route",
+    "benchmark",
+}
 # The share that may come elsewhere than first.
 AT_MOST = {"router_questions.toml": 0.05, "router_held_out.toml": 0.15}
 WAYS: Mapping[str, Connect] = {

@@ -13,10 +13,11 @@ FILES = (
     "router_held_out.toml",
     "router_held_out_2.toml",
     "cost_questions.toml",
+    "routing_questions.toml",
 )
 OTHERS = ("questions.toml", "paraphrases.toml", "held_out.toml")
 KEYS = {"ask", "first", "means", "nothing", "not", "group", "notes"}
-ID = re.compile(r"(model|provider|usage|quota|budget|routing|route|ticker|orderbook):\S+")
+ID = re.compile(r"(model|provider|usage|quota|budget|routing|route|free_models|benchmark|ticker|orderbook):\S+")
 KINDS = {"provider", "usage", "quota", "budget", "routing", "route", "model"}
 
 

@@ -8,11 +8,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+from gateway.benchmarks.runner import Benchmarks
 from gateway.documents.freshness import Freshness
 from gateway.documents.registry import Registry
+from gateway.evidence.evidence import Evidence
 from gateway.llm.catalog.assembly import ConfiguredProvider
 from gateway.llm.catalog.catalog import Catalog
 from gateway.llm.catalog.override import ModelOverride
+from gateway.llm.completion import Completion
 from gateway.llm.features import features
 from gateway.llm.lineup import Lineup
 from gateway.llm.messages import ChatRequest
@@ -108,12 +111,16 @@ async def opened_router(
     async with (
         Database(f"sqlite:///{folder / 'ledger.db'}") as database,
         Ledger(database, limits, clock=world.clock) as ledger,
+        Evidence(database, clock=world.clock) as evidence,
         Freshness() as freshness,
     ):
+        completion = Completion(world.catalog, {}, ledger, Policy(may_pay=True), evidence=evidence)
         router = RouterSources(
             world.catalog,
             ledger,
+            Benchmarks(database, completion, world.catalog, ledger, evidence, clock=world.clock),
             plan=world.plan,
+            beliefs=completion.beliefs,
             statuses=lambda: {"openrouter": "answering"},
             clock=world.clock,
         )

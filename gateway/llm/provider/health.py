@@ -105,6 +105,11 @@ class Health:
         own = self._models.get(model)
         return max(self._provider.seconds_left(now), own.seconds_left(now) if own else 0.0)
 
+    def forget(self) -> None:
+        """Nothing rests any more."""
+        self._provider = Cooldown()
+        self._models.clear()
+
     @property
     def status(self) -> ProviderStatus:
         now = self._monotonic()

@@ -126,6 +126,11 @@ class Provider:
         at = self._monotonic()
         return ((model_id, record.pace(at)) for model_id, record in self._paces.items())
 
+    def forget(self) -> None:
+        """Drop what was measured of its models, and let all of them be called again."""
+        self._paces.clear()
+        self.health.forget()
+
     def dialect_for(self, request: ChatRequest, model: Model) -> Dialect:
         """Its usual one, but for what OpenAI's reasoning models answer only elsewhere."""
         responses = self._responses
