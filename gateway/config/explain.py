@@ -76,6 +76,9 @@ def _routing(policy: Policy) -> Iterator[str]:
         yield f"task {task}: {', '.join(models)}"
     for alias, target in policy.aliases.items():
         yield f"alias {alias}: {target}"
+    if policy.explore_share:
+        work = "work too" if policy.explores_work else "not with work"
+        yield f"exploring: {policy.explore_share:.0%} of the requests, {work}"
     for action in policy.on_quota_exceeded:
         yield f"when a quota is used up: {_action(action)}"
     yield f"when no answer comes: {', then '.join(policy.fallback) or 'its error'}"

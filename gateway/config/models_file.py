@@ -83,11 +83,19 @@ class TiersConfig(Strict):
     paid: TierConfig = TierConfig()
 
 
+class ExploreConfig(Strict):
+    """The share of requests that try a model to learn more of it; work is spared."""
+
+    share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    work: bool = False
+
+
 class SelectionConfig(Strict):
     """`task_mapping` leads from a task, or from `task:band` for some complexities only."""
 
     strategy: Strategy = "task_based"
     task_mapping: dict[str, Listed[Text]] = Field(default_factory=dict)
+    explore: ExploreConfig = ExploreConfig()
 
     @field_validator("task_mapping", mode="before")
     @classmethod

@@ -209,6 +209,8 @@ class Config(Strict):
             fallback=fallback.strategies,
             degrades_work=fallback.degraded.work,
             degrades_named=fallback.degraded.named,
+            explore_share=self.models.model_selection.explore.share,
+            explores_work=self.models.model_selection.explore.work,
             forced_provider=self.llm_provider,
             may_pay=bool(self.models.tiers.paid.models) or any(map(lets_pay, self.limits)),
             default_context=self.default_context,

@@ -44,7 +44,6 @@ KINDS = {
     "budget",
     "routing",
     "route",
-    "benchmark",
 }
 # The share that may come elsewhere than first.
 AT_MOST = {"router_questions.toml": 0.05, "router_held_out.toml": 0.15}

@@ -174,6 +174,14 @@ def test_fallback_strategies_are_those_of_the_list_in_its_order(
     assert (policy.degrades_work, policy.degrades_named) == (False, False)
 
 
+def test_models_are_tried_to_learn_of_them_only_where_that_is_said(tmp_path: Path) -> None:
+    policy = loaded(tmp_path, "{}").policy
+    assert (policy.explore_share, policy.explores_work) == (0.0, False)
+    text = "model_selection: {explore: {share: 0.1, work: true}}"
+    policy = loaded(tmp_path, text).policy
+    assert (policy.explore_share, policy.explores_work) == (0.1, True)
+
+
 def test_degraded_answers_are_for_work_and_named_models_only_where_that_is_said(
     tmp_path: Path,
 ) -> None:
@@ -215,6 +223,7 @@ def test_degraded_answers_are_for_work_and_named_models_only_where_that_is_said(
             r"coding takes the complexities low, medium, high, simple, complex, not 'hard'",
         ),
         ("model_selection: {task_mapping: {coding: [1]}}", r"task_mapping.coding\[0\]: .*, not 1"),
+        ("model_selection: {explore: {share: 0.9}}", r"explore\.share: .*0\.5"),
         ("fallback: {on_quota_exceeded: {action: pay}}", r"action: should be 'use_paid', .* 'pay'"),
         (
             "fallback: {on_quota_exceeded: [{action: error, max_cost: 1}]}",
