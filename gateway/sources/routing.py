@@ -13,6 +13,7 @@ from gateway.llm.messages import ChatRequest, Message, Text
 from gateway.llm.route import Route
 from gateway.llm.task import TASKS
 from gateway.sources.attempts import attempts_text
+from gateway.sources.believed import believed_text
 from gateway.sources.models.rendering import plain, table
 from gateway.sources.models.source import words_at
 from gateway.sources.money import usd
@@ -231,6 +232,7 @@ def route_text(route: Mapping[str, Any]) -> str:
     parts = [
         f"## The request\n\n{table(('What', 'Value'), facts)}",
         f"## Tried in this order\n\n{_steps(steps)}" if steps else "## No model could be tried",
+        believed_text(steps),
         _exclusions(excluded, route.get("excluded_counts") or {}),
     ]
     return "\n\n".join(part for part in parts if part)
