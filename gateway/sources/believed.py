@@ -8,8 +8,8 @@ from gateway.sources.models.rendering import plain, table
 _HEAD = ("Model", "Good answers", "Expected by its catalog", "Seen")
 _LEAD = (
     "The share of good answers at usual requests of this task, give or take its doubt; what was "
-    "seen counts half after 30 days, and only as far as it surely goes. The part *Quality* above is "
-    "the same for what this request demands."
+    "seen counts half after 30 days, and only as far as it surely goes. The part *Quality* above "
+    "is the same for what this request demands."
 )
 
 

@@ -35,6 +35,35 @@ def test_most_prompts_get_their_task_and_their_band(name: str, tasks: float, ban
     assert right(rows, by="band") >= bands
 
 
+def test_it_says_how_sure_it_is() -> None:
+    plain = classify("write a short story about a robot who learns to paint")
+    unclear = classify("the blue one or the other")
+    assert 0 <= unclear.sureness < plain.sureness <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [
+        ("Write a 2,000 word article about bees", 2_000, 3_500),
+        ("Summarise the French Revolution in one sentence", 10, 60),
+        ("Is a tomato a fruit? Answer yes or no", 1, 20),
+        ("List 10 ideas for a rainy afternoon with children", 150, 500),
+        ("who painted the night watch", 10, 150),
+    ],
+)
+def test_the_length_of_the_answer_is_what_the_text_asks_for(
+    text: str, least: int, most: int
+) -> None:
+    assert least <= classify(text).output_tokens <= most
+
+
+def test_a_long_text_is_long_context_but_a_long_program_is_a_program() -> None:
+    minutes = "The chair noted that the figures of the previous year had been confirmed. " * 120
+    program = "def load(path):\n    with open(path) as file:\n        return json.load(file)\n\n"
+    assert classify(f"Which points were never settled?\n\n{minutes}").task == "long_context"
+    assert classify(f"Write unit tests for this\n\n{program * 120}").task == "coding"
+
+
 def test_it_says_which_words_decided() -> None:
     assert classify("write a haiku about my cat").because[0] == "“haiku”"
     assert "signs of code" in classify("x = f(y)\nfor i in range(3):\n    g(i)").because

@@ -1,0 +1,96 @@
+"""How long an answer is expected to be, by what the text says and by its task."""
+
+import re
+from collections.abc import Mapping
+
+# Medians of what models answer when nothing is said about the length.
+TYPICAL_TOKENS: Mapping[str, int] = {
+    "coding": 600,
+    "research": 700,
+    "creative": 600,
+    "quick": 60,
+    "complex": 450,
+    "long_context": 700,
+    "general": 400,
+}
+# A length is asked for near the beginning.
+ASKING_CHARACTERS = 400
+LEAST_TOKENS, MOST_TOKENS = 5, 32_000
+# Tokens of one of each, and of an entry of a list.
+_UNITS: Mapping[str, float] = {
+    "word": 1.35,
+    "wort": 1.8,
+    "palabra": 1.6,
+    "palavra": 1.6,
+    "mot": 1.6,
+    "parol": 1.7,
+    "слов": 2.5,
+    "字": 1.2,
+    "token": 1.0,
+    "character": 0.25,
+    "zeichen": 0.3,
+    "sentence": 28.0,
+    "satz": 30.0,
+    "line": 14.0,
+    "paragraph": 120.0,
+    "absatz": 130.0,
+    "page": 650.0,
+    "seite": 700.0,
+}
+_ENTRY_TOKENS = 30
+_STEM = "|".join((*_UNITS, "satze", "wort", "worter", "absatze"))
+_COUNTED = re.compile(rf"(\d{{1,3}}(?:[,.]\d{{3}})+|\d{{1,6}})(k?)(?: ?- ?\d+)?[ -]?({_STEM}|字)")
+_ONE = re.compile(
+    r"\b(?:one|single|two|three|four|five|1|ein(?:em|e)?|un[ae]?) (?:short |brief )?"
+    r"(word|sentence|line|paragraph|page|wort|satz|palabra|mot|phrase|frase)"
+)
+_HOW_MANY = {"two": 2, "three": 3, "four": 4, "five": 5}
+_LIST = re.compile(
+    r"\b(?:list|name|give(?: me)?|suggest|top|write|generate|provide|recommend|come up with) "
+    r"(?:\w+ ){0,2}?(\d{1,3}) [a-z]"
+)
+_YES_OR_NO = re.compile(r"\b(?:yes or no|yes/no|true or false|ja oder nein|si o no|oui ou non)\b")
+# Looked for first, since most texts hold none of them.
+_LENGTH_WORDS = frozenset(
+    "word sentence line paragraph page wort satz palabra mot phrase frase words sentences lines "
+    "paragraphs pages".split()
+)
+_BOTH_SIDES = frozenset("no false nein non".split())
+_SHORTER = frozenset(
+    "short brief briefly concise concisely quick tldr kurz corto breve court".split()
+)
+_LONGER = frozenset(
+    "detailed detail depth comprehensive thorough thoroughly extensive exhaustive long complete "
+    "essay report article chapter novel ausfuhrlich detallado detaille".split()
+)
+
+
+def answer_tokens(folded: str, words: frozenset[str], *, task: str, complexity: float) -> int:
+    """What is said in words, pages or entries counts; else the task, and how hard it is."""
+    asked = _asked_tokens(folded[:ASKING_CHARACTERS], words)
+    if asked is not None:
+        return round(min(max(asked, LEAST_TOKENS), MOST_TOKENS))
+    typical = TYPICAL_TOKENS[task] * (0.6 + complexity)
+    if not _SHORTER.isdisjoint(words):
+        typical *= 0.5
+    elif not _LONGER.isdisjoint(words):
+        typical *= 1.8
+    return round(min(max(typical, LEAST_TOKENS), MOST_TOKENS))
+
+
+def _asked_tokens(folded: str, words: frozenset[str]) -> float | None:
+    if not _BOTH_SIDES.isdisjoint(words) and _YES_OR_NO.search(folded):
+        return LEAST_TOKENS
+    if found := _COUNTED.search(folded):
+        number = int(re.sub("[,.]", "", found[1])) * (1_000 if found[2] else 1)
+        return number * _tokens_of(found[3])
+    if not _LENGTH_WORDS.isdisjoint(words) and (found := _ONE.search(folded)):
+        return _HOW_MANY.get(found[0].split(" ")[0], 1) * _tokens_of(found[1])
+    if any(word.isdecimal() for word in words) and (found := _LIST.search(folded)):
+        return int(found[1]) * _ENTRY_TOKENS
+    return None
+
+
+def _tokens_of(unit: str) -> float:
+    stem = next((one for one in _UNITS if unit.startswith(one)), "sentence")
+    return _UNITS[stem]
