@@ -55,7 +55,8 @@ async def test_a_task_in_plain_words_is_classified_and_routed_without_a_call(
     assert 100 < said["expected_output_length"] < 2_000
     [paid] = said["alternatives"]
     assert paid["model"] == "openrouter/paid-one"
-    assert paid["expected_cost_usd"] == (3_000 * 0.5 + 500 * 2) / 1_000_000
+    output_tokens = said["expected_output_length"]
+    assert paid["expected_cost_usd"] == (3_000 * 0.5 + output_tokens * 2) / 1_000_000
     assert paid["reason"]
     assert 0 < paid["good_enough"] < 1
     assert "only what its catalog tells" in paid["believed"]

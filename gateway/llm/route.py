@@ -54,9 +54,9 @@ class Step:
             "reason": self.reason,
             "score": round(self.score.total, 3),
             "score_parts": {
-                "cost": round(self.score.cost, 3),
-                "speed": round(self.score.speed, 3),
                 "quality": round(self.score.quality, 3),
+                "cost": round(self.score.cost, 3),
+                "time": round(self.score.time, 3),
                 "bonus": round(self.score.bonus, 3),
             },
             "belief": self.score.belief.to_json(),

@@ -1,4 +1,4 @@
-"""How good a choice each model is for one request: cost, speed and quality, weighed."""
+"""How good a choice each model is for one request: what its answer is worth, less what it costs."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,17 +12,12 @@ from gateway.llm.lineup import SURE_CONTEXT_TOKENS, Contender
 from gateway.llm.policy import Priority
 from gateway.llm.task import Task
 
-# What a priority weighs: cost, speed, quality.
-WEIGHTS: Mapping[Priority, tuple[float, float, float]] = {
-    "cost": (0.60, 0.10, 0.30),
-    "speed": (0.15, 0.65, 0.20),
-    "quality": (0.10, 0.05, 0.85),
-}
-# The most complex request moves this share of the weight of cost and speed to quality.
-MOVED_BY_COMPLEXITY = 0.5
-# A call of this cost, and an answer after this time, are worth half.
-HALF_MICROUSD = 2_000
-HALF_SECONDS = 10
+# What a good answer to a request of middle complexity is worth, in micro-dollars, and the seconds
+# after which one is worth nothing any more. By simulated months: `python -m tests.load.month`.
+WORTH_MICROUSD: Mapping[Priority, float] = {"cost": 3_000, "speed": 20_000, "quality": 300_000}
+PATIENCE_SECONDS: Mapping[Priority, float] = {"cost": 600, "speed": 30, "quality": 1_200}
+# A good answer to the most complex request is worth so many times one to the least complex.
+WORTH_OF_COMPLEXITY = 3.0
 # For the first of the operator's list, less for each further one.
 LISTED_BONUS = 0.05
 # What is believed of a model holds for requests of this demand; one of the highest has odds that
@@ -40,15 +35,17 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The parts are from 0 (bad) to 1 (good); `bonus` is for suiting the task and being listed.
+    """`total` is `quality`, less `cost` and `time`, and `bonus`; each in good answers.
 
     `quality` is how likely the answer is good enough, by `belief` and by what the request demands.
+    `cost` and `time` are the shares of a good answer's worth that they take away; `bonus` is for
+    suiting the task and for being listed.
     """
 
     total: float
-    cost: float
-    speed: float
     quality: float
+    cost: float
+    time: float
     bonus: float
     belief: Belief
 
@@ -67,10 +64,14 @@ class Scoring:
     beliefs: Beliefs = NO_BELIEFS
 
     @property
-    def weights(self) -> tuple[float, float, float]:
-        cost, speed, quality = WEIGHTS[self.priority]
-        moved = MOVED_BY_COMPLEXITY * self.complexity
-        return cost * (1 - moved), speed * (1 - moved), quality + moved * (cost + speed)
+    def worth_microusd(self) -> float:
+        """Of a good answer; a complex request's is worth more."""
+        share = 2 * (1 + (WORTH_OF_COMPLEXITY - 1) * self.complexity) / (1 + WORTH_OF_COMPLEXITY)
+        return share * WORTH_MICROUSD[self.priority]
+
+    @property
+    def patience_seconds(self) -> float:
+        return PATIENCE_SECONDS[self.priority]
 
     @property
     def hardship(self) -> float:
@@ -90,15 +91,14 @@ class Scoring:
 
     def totals(self, field: Field, *, least_context: float) -> list[tuple[float, int]]:
         """Each the negative score and the place, of those that are not kept back."""
-        cost_weight, speed_weight, quality_weight = self.weights
+        worth, patience = self.worth_microusd, self.patience_seconds
         inputs, outputs, hardship = self.input_tokens, self.output_tokens, self.hardship
-        half_cost, half_seconds = HALF_MICROUSD, HALF_SECONDS
         # One flat loop over plain numbers: thousands of models are scored for each request.
         return [
             (
-                -cost_weight / (1 + (inputs * of_input + outputs * of_output + request) / half_cost)
-                - speed_weight / (1 + (first + outputs * each) / half_seconds)
-                - quality_weight / (1 + odds * hardship)
+                (inputs * of_input + outputs * of_output + request) / worth
+                + (first + outputs * each) / patience
+                - 1 / (1 + odds * hardship)
                 - bonus,
                 place,
             )
@@ -115,16 +115,14 @@ class Scoring:
             first = known.first_token_seconds
         if known.tokens_per_second:
             each = 1 / known.tokens_per_second
-        cost = 1 / (1 + self.expected_microusd(one) / HALF_MICROUSD)
-        speed = 1 / (1 + (first + self.output_tokens * each) / HALF_SECONDS)
+        cost = self.expected_microusd(one) / self.worth_microusd
+        time = (first + self.output_tokens * each) / self.patience_seconds
         belief = self.belief(one)
         quality = 1 / (1 + belief.odds_against * self.hardship)
         bonus = one.bonus.get(self.task, 0.0)
         if places:
             bonus += LISTED_BONUS * (1 - places.get(one, len(places)) / len(places))
-        weights = self.weights
-        total = cost * weights[0] + speed * weights[1] + quality * weights[2] + bonus
-        return Score(total, cost, speed, quality, bonus, belief)
+        return Score(quality - cost - time + bonus, quality, cost, time, bonus, belief)
 
     def belief(self, one: Contender) -> Belief:
         return self.beliefs.of(one.model.id, self.task, prior=one.quality)

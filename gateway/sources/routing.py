@@ -27,7 +27,7 @@ LAST = "last"
 LATEST_LISTED = 10
 SHOWN_EXCLUSIONS = 10
 _DAY = timedelta(days=1)
-_SCORE_PARTS = ("cost", "speed", "quality", "bonus")
+_SCORE_PARTS = ("quality", "cost", "time", "bonus")
 _SAMPLES = {
     "coding": "Write a Python function that merges overlapping intervals, with unit tests.",
     "research": "Compare the literature on battery recycling methods and name the sources.",
@@ -258,7 +258,8 @@ def _steps(steps: Sequence[Mapping[str, Any]]) -> str:
     scores = [(f"`{plain(step['model'])}`", *_scores(step)) for step in steps]
     parts = (part.capitalize() for part in _SCORE_PARTS)
     return (
-        f"{table(head, rows)}\n\nTheir scores, which are made of parts from 0 (bad) to 1 (good):"
+        f"{table(head, rows)}\n\nTheir scores: how likely the answer is good, less the shares of "
+        "its worth that money and time take away, and a bonus for suiting the task:"
         f"\n\n{table(('Model', 'Score', *parts), scores)}"
     )
 

@@ -171,9 +171,9 @@ def test_priorities_weigh_cost_speed_and_quality() -> None:
         "a/dear": Measured(first_token_seconds=9, tokens_per_second=20),
         "b/cheap": Measured(first_token_seconds=3, tokens_per_second=30),
     }
-    lineup = Lineup([DEAR, CHEAP, quick])
+    lineup, hard = Lineup([DEAR, CHEAP, quick]), replace(ASKED, complexity=0.8)
     first = {
-        wanted: choose(replace(ASKED, wanted=wanted), lineup, PAYING, measured=pace).steps[0].model
+        wanted: choose(replace(hard, wanted=wanted), lineup, PAYING, measured=pace).steps[0].model
         for wanted in ("auto:cheap", "auto:fast", "auto:best")
     }
     assert [one.id for one in first.values()] == ["b/cheap", "d/quick", "a/dear"]
@@ -187,9 +187,15 @@ def test_a_request_that_asks_for_the_best_may_pay_although_a_free_model_is_there
 
 
 def test_complexity_moves_the_choice_to_quality() -> None:
-    better = model("a/better", (0.9, 2), released=DAY)
-    assert ids(chosen(CHEAP, better, complexity=0.0))[0] == "b/cheap"
-    assert ids(chosen(CHEAP, better, complexity=1.0))[0] == "a/better"
+    middle = model("d/middle", (0.9, 2), has_reasoning=True, released=DAY)
+    assert ids(chosen(middle, DEAR, wanted="auto:best", complexity=0.0))[0] == "d/middle"
+    assert ids(chosen(middle, DEAR, wanted="auto:best", complexity=1.0))[0] == "a/dear"
+
+
+def test_a_call_that_costs_more_than_its_answer_is_worth_is_not_preferred() -> None:
+    asked = {"input_tokens": 100_000, "needs": Needs(context_tokens=100_500)}
+    for wanted in ("auto:cheap", "auto:fast"):
+        assert ids(chosen(CHEAP, DEAR, wanted=wanted, complexity=1.0, **asked))[0] == "b/cheap"
 
 
 def test_auto_free_never_pays() -> None:
