@@ -63,8 +63,8 @@ async def test_a_task_in_plain_words_is_classified_and_routed_without_a_call(
     assert said["comparison"] == {
         "against_model": "openrouter/paid-one",
         "against": "the dearest alternative of this route",
-        "against_cost_usd": 0.0025,
-        "saved_usd": 0.0025,
+        "against_cost_usd": paid["expected_cost_usd"],
+        "saved_usd": paid["expected_cost_usd"],
     }
     assert (said["is_preemptive"], said["unchecked"], said["refusal"]) == (False, [], None)
 
