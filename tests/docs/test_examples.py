@@ -27,13 +27,16 @@ HTTP_FILES = sorted(EXAMPLES.glob("*.http"))
 KEY = "gw_0123456789abcdef"
 SAID = {
     "ask.sh": "BTC/USDT",
+    "benchmarks.sh": "is done: 2 of 2 answers",
     "chat.sh": "demo/demo-free (free)",
     "context.sh": "1 messages forgotten",
+    "feedback.sh": "thumb up",
     "gateway_tools.sh": "calls  search of gateway",
     "json.sh": "born 1",
     "messages.sh": "calls  search of documents",
     "models.sh": "demo/demo-large",
     "responses.sh": "Your question was: And at night?",
+    "routing.sh": "models are free",
     "stream.sh": "This is a demo",
     "tools.sh": "The tools said: 8 degrees, rain; 14:05",
     "usage.sh": "calls since",
