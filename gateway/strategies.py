@@ -3,13 +3,15 @@
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import islice
 from string import Formatter
-from typing import Any, Self
+from typing import NamedTuple, Self
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, tuple_
 
 from gateway.clock import Clock, now
 from gateway.errors import InvalidRequest, Refused, Unavailable
@@ -22,6 +24,9 @@ logger = logging.getLogger(__name__)
 REFRESH_SECONDS = 30.0
 MOST_OF_A_CALLER = 200
 MOST_CHARACTERS = 20_000
+# Of all strategies of a caller: each process keeps those of all callers in memory.
+MOST_CHARACTERS_OF_A_CALLER = 500_000
+_READ_AT_ONCE = 200
 PROMPT, SYSTEM, RESPONSE = "prompt", "system", "response"
 
 
@@ -58,6 +63,22 @@ class PromptingStrategy:
     @property
     def is_empty(self) -> bool:
         return self == PromptingStrategy()
+
+    @property
+    def characters(self) -> int:
+        return sum(map(len, (self.system_prompt, self.user_template, self.assistant_template)))
+
+
+class _Kept(NamedTuple):
+    """`strategy` is None where this gateway cannot read what a newer one wrote."""
+
+    time: int
+    strategy: PromptingStrategy | None
+
+
+# By caller and model.
+_Key = tuple[str, str]
+_Known = Mapping[_Key, _Kept]
 
 
 # Text, and the field behind it; None behind the last.
@@ -104,7 +125,9 @@ class Strategies:
         self._database = database
         self._refresh_seconds = refresh_seconds
         self._clock = clock
-        self._known: Mapping[tuple[str, str], PromptingStrategy] = {}
+        self._known: _Known = {}
+        # What was read before a change must not be remembered after it.
+        self._turn = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         await self.refresh()
@@ -117,44 +140,60 @@ class Strategies:
             await self._task
 
     def get(self, caller: str, model: str) -> PromptingStrategy | None:
-        return self._known.get((caller, model))
+        found = self._known.get((caller, model))
+        return found.strategy if found else None
 
     def all(self, caller: str) -> Mapping[str, PromptingStrategy]:
         """By model ID."""
-        return {model: one for (whose, model), one in self._known.items() if whose == caller}
+        return {
+            model: one.strategy
+            for (whose, model), one in self._known.items()
+            if whose == caller and one.strategy is not None
+        }
 
     async def set(self, caller: str, model: str, strategy: PromptingStrategy | None) -> None:
         """Keep it, and use it from now on; an empty one, or none, removes what there was.
 
         Raises:
-            Refused: the caller has too many.
+            Refused: the caller has too many, or too long ones.
             Unavailable: the database does not answer, and nothing changed.
         """
-        row = None
-        if strategy is not None and not strategy.is_empty:
-            self._refuse_too_many(caller, model)
-            row = {
-                "caller": caller,
-                "model": model,
-                "strategy": json.dumps(asdict(strategy), ensure_ascii=False),
-                "time": microseconds(self._clock()),
-            }
-        await self._database.write(lambda connection: _put(connection, caller, model, row=row))
-        await self.refresh()
+        _check_text("model", model)
+        kept_now = None if strategy is None or strategy.is_empty else strategy
+        async with self._turn:
+            if kept_now is not None:
+                self._refuse_too_many(caller, model, kept_now)
+            text = None if kept_now is None else json.dumps(asdict(kept_now), ensure_ascii=False)
+            put = partial(_put, key=(caller, model), text=text, at=microseconds(self._clock()))
+            time = await self._database.write(put)
+            known = {key: one for key, one in self._known.items() if key != (caller, model)}
+            if kept_now is not None:
+                known[caller, model] = _Kept(time, kept_now)
+            self._remember(known)
 
     async def refresh(self) -> None:
         """Learn what other processes changed."""
-        found = await self._database.read(_all)
-        if found != self._known:
-            self._known = found
+        async with self._turn:
+            self._remember(await self._database.read(partial(_changed, known=self._known)))
+
+    def _remember(self, known: _Known) -> None:
+        if known != self._known:
+            self._known = known
             self.revision = object()
 
-    def _refuse_too_many(self, caller: str, model: str) -> None:
-        others = self.all(caller).keys() - {model}
+    def _refuse_too_many(self, caller: str, model: str, strategy: PromptingStrategy) -> None:
+        others = {name: one for name, one in self.all(caller).items() if name != model}
         if len(others) >= MOST_OF_A_CALLER:
             raise Refused(
                 f"{caller!r} has prompting strategies for {len(others)} models already; "
                 "remove one first"
+            )
+        characters = sum(one.characters for one in others.values())
+        if characters + strategy.characters > MOST_CHARACTERS_OF_A_CALLER:
+            raise Refused(
+                f"the prompting strategies of {caller!r} for other models have {characters:,} "
+                f"characters, and this one has {strategy.characters:,}; at most "
+                f"{MOST_CHARACTERS_OF_A_CALLER:,} in all: remove or shorten one"
             )
 
     async def _keep_up(self) -> None:
@@ -164,6 +203,9 @@ class Strategies:
                 await self.refresh()
             except Unavailable as error:
                 logger.warning("prompting strategies may be old: %s", error)
+            except Exception:
+                # Without it, what other processes change would be seen at the next start only.
+                logger.exception("prompting strategies may be old")
 
 
 def _check_text(name: str, text: str) -> None:
@@ -174,18 +216,40 @@ def _check_text(name: str, text: str) -> None:
         raise InvalidRequest(f"{name}: holds a character that cannot be kept (NUL or a surrogate)")
 
 
-def _put(connection: Connection, caller: str, model: str, *, row: Mapping[str, Any] | None) -> None:
-    connection.execute(delete(kept).where(kept.c.caller == caller, kept.c.model == model))
-    if row is not None:
+def _put(connection: Connection, *, key: _Key, text: str | None, at: int) -> int:
+    """When it is kept as of: later than what it replaces, so that others see that it changed."""
+    same = (kept.c.caller == key[0]) & (kept.c.model == key[1])
+    before = connection.scalar(select(kept.c.time).where(same))
+    connection.execute(delete(kept).where(same))
+    time = at if before is None else max(at, before + 1)
+    if text is not None:
+        row = {"caller": key[0], "model": key[1], "strategy": text, "time": time}
         connection.execute(insert(kept), [row])
+    return time
 
 
-def _all(connection: Connection) -> Mapping[tuple[str, str], PromptingStrategy]:
-    known = {}
-    for row in connection.execute(select(kept)):
-        try:
-            known[row.caller, row.model] = PromptingStrategy(**json.loads(row.strategy))
-        except (ValueError, TypeError, InvalidRequest) as error:
-            # A newer gateway on the same database may keep more than this one can read.
-            logger.warning("a strategy for model=%s is unreadable: %s", row.model, type(error))
-    return known
+def _changed(connection: Connection, known: _Known) -> _Known:
+    """What is kept now; only what is not known as of its time is read and understood."""
+    found = connection.execute(select(kept.c.caller, kept.c.model, kept.c.time))
+    times: dict[_Key, int] = {(row.caller, row.model): row.time for row in found}
+    still = {key: one for key, one in known.items() if times.get(key) == one.time}
+    return still | _read(connection, [key for key in times if key not in still])
+
+
+def _read(connection: Connection, keys: Iterable[_Key]) -> dict[_Key, _Kept]:
+    read: dict[_Key, _Kept] = {}
+    left = iter(keys)
+    while some := list(islice(left, _READ_AT_ONCE)):
+        of_those = tuple_(kept.c.caller, kept.c.model).in_(some)
+        for row in connection.execute(select(kept).where(of_those)):
+            read[row.caller, row.model] = _Kept(row.time, _understood(row.model, row.strategy))
+    return read
+
+
+def _understood(model: str, text: str) -> PromptingStrategy | None:
+    try:
+        return PromptingStrategy(**json.loads(text))
+    except (ValueError, TypeError, InvalidRequest) as error:
+        # A newer gateway on the same database may keep more than this one can read.
+        logger.warning("a strategy for model=%s is unreadable: %s", model, type(error).__name__)
+        return None

@@ -4,24 +4,26 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
-from typing import Any, Self
-
-from sqlalchemy import Connection, delete, func, insert, select
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Self
 
 from gateway.clock import Clock, now
 from gateway.errors import Unavailable
+from gateway.evidence import kept
+from gateway.evidence.kept import Known
 from gateway.evidence.observation import Kind, Observation
-from gateway.evidence.sums import NOTHING, Everything, Seen, summed
+from gateway.evidence.sums import NOTHING, Everything, Seen, Sums
 from gateway.storage.database import Database
-from gateway.storage.tables import evidence, microseconds, moment
 
 logger = logging.getLogger(__name__)
 
 KEPT = timedelta(days=365)
 PRUNED_EVERY = timedelta(days=1)
 REFRESH_SECONDS = 30.0
-_DAY = 86_400_000_000
+# While the database does not answer, what is noted waits; so many kinds of it at the most.
+MOST_PENDING = 10_000
 # By model, task and kind: a busy moment is one line of the database.
 _Pending = dict[tuple[str, str, Kind], tuple[Observation, int]]
 
@@ -29,15 +31,20 @@ _Pending = dict[tuple[str, str, Kind], tuple[Observation, int]]
 class Evidence:
     """Open for as long as something may be seen; `seen` answers from memory.
 
-    `revision` is another object whenever what is in memory may have changed.
+    `revision` is another object whenever what is in memory has changed.
     """
 
-    def __init__(self, database: Database, *, clock: Clock = now) -> None:
+    def __init__(
+        self, database: Database, *, refresh_seconds: float = REFRESH_SECONDS, clock: Clock = now
+    ) -> None:
         self.revision: object = object()
         self._database = database
+        self._refresh_seconds = refresh_seconds
         self._clock = clock
-        self._everything: Everything = {}
+        self._known = Known(Sums(clock()))
         self._pending: _Pending = {}
+        # What was read before a line was written must not be remembered after it.
+        self._turn = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         await self._prune()
@@ -46,22 +53,28 @@ class Evidence:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
+        # In turn: a line that is being written is not asked to be written again below.
+        async with self._turn:
+            self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
-        with suppress(Unavailable):
-            await self._write_pending()
+        try:
+            async with self._turn:
+                await self._write_pending()
+        except Exception:
+            # Whoever closes it closes other things too.
+            logger.exception("what models did of late is not written down")
 
     def seen(self, model: str, task: str) -> Seen:
-        return self._everything.get(model, {}).get(task, NOTHING)
+        return self.everything.get(model, {}).get(task, NOTHING)
 
     def of_model(self, model: str) -> Mapping[str, Seen]:
         """By task."""
-        return self._everything.get(model, {})
+        return self.everything.get(model, {})
 
     @property
     def everything(self) -> Everything:
-        return self._everything
+        return self._known.sums.everything
 
     async def record(self, observations: Sequence[Observation]) -> None:
         """Keep them, and count them from now on.
@@ -69,123 +82,112 @@ class Evidence:
         Raises:
             Unavailable: the database does not answer, and they are not kept.
         """
-        rows = [_row(one, looks=1) for one in observations]
-        if rows:
-            await self._database.write(lambda connection: _insert(connection, rows))
-            await self.refresh()
+        rows = [kept.row(one, looks=1) for one in observations]
+        if not rows:
+            return
+        async with self._turn:
+            await self._database.write(partial(kept.write, rows=rows))
+            await self._learn_what_was_written()
 
     async def replace(self, one: Observation) -> None:
-        """Keep it in place of what the same source told before, such as a thumb on one answer."""
-        same = (evidence.c.source == one.source) & (evidence.c.kind == one.kind)
+        """Keep it in place of what the same source told before, such as a thumb on one answer.
 
-        def write(connection: Connection) -> None:
-            connection.execute(delete(evidence).where(same))
-            _insert(connection, [_row(one, looks=1)])
-
-        await self._database.write(write)
-        await self.refresh()
+        Raises:
+            Unavailable: the database does not answer, and nothing changed.
+        """
+        new = kept.row(one, looks=1)
+        async with self._turn:
+            gone = await self._database.write(partial(kept.exchange, new=new))
+            known = [look for line_id, look in gone if line_id <= self._known.last_id]
+            self._remember(
+                replace(
+                    self._known,
+                    sums=self._known.sums.minus(known),
+                    rows=self._known.rows - len(known),
+                )
+            )
+            await self._learn_what_was_written()
 
     def note(self, one: Observation) -> None:
         """Keep it soon, together with others like it; a crash may lose those of some seconds."""
-        key = (one.model, one.task, one.kind)
-        before, looks = self._pending.get(key, (None, 0))
-        self._pending[key] = (one if before is None else _together(before, one), looks + 1)
+        self._wait_with(one, looks=1)
 
     async def refresh(self) -> None:
         """Write what was noted, and learn what other processes saw."""
-        await self._write_pending()
-        since = self._clock() - KEPT
-        found = await self._database.read(lambda connection: _read(connection, since))
-        self._everything = summed(found, self._clock())
-        self.revision = object()
+        async with self._turn:
+            await self._write_pending()
+            await self._learn()
 
     async def forget(self, models: Sequence[str]) -> int:
         """Drop all that was seen of these models; how many lines that were."""
-        self._pending = {key: one for key, one in self._pending.items() if key[0] not in models}
-        of_models = evidence.c.model.in_(list(models))
-        dropped = await self._database.write(
-            lambda connection: connection.execute(delete(evidence).where(of_models)).rowcount
-        )
-        await self.refresh()
+        async with self._turn:
+            self._pending = {key: one for key, one in self._pending.items() if key[0] not in models}
+            dropped = await self._database.write(partial(kept.drop_models, models=list(models)))
+            await self._learn()
         return dropped
+
+    async def _learn(self) -> None:
+        """In the reader's thread: a year's lines are too much for the event loop."""
+        read = partial(kept.learned, known=self._known, now=self._clock())
+        self._remember(await self._database.read(read))
+
+    async def _learn_what_was_written(self) -> None:
+        try:
+            await self._learn()
+        except Unavailable as error:
+            # It is kept, and counts when the next refresh finds it.
+            logger.warning("what models did is seen later: %s", error)
+
+    def _remember(self, known: Known) -> None:
+        if known.sums is not self._known.sums:
+            self.revision = object()
+        self._known = known
+
+    def _wait_with(self, one: Observation, *, looks: int) -> None:
+        key = (one.model, one.task, one.kind)
+        before = self._pending.get(key)
+        if before is not None:
+            one, looks = _together(before[0], one), before[1] + looks
+        elif len(self._pending) >= MOST_PENDING:
+            return
+        self._pending[key] = (one, looks)
 
     async def _write_pending(self) -> None:
         pending, self._pending = self._pending, {}
         if not pending:
             return
-        rows = [_row(one, looks=looks) for one, looks in pending.values()]
-        await self._database.write(lambda connection: _insert(connection, rows))
+        rows = [kept.row(one, looks=looks) for one, looks in pending.values()]
+        try:
+            await self._database.write(partial(kept.write, rows=rows))
+        except Exception:
+            for one, looks in pending.values():
+                self._wait_with(one, looks=looks)
+            raise
 
     async def _keep_up(self) -> None:
         while True:
-            await asyncio.sleep(REFRESH_SECONDS)
+            await asyncio.sleep(self._refresh_seconds)
             try:
                 await self.refresh()
                 if self._clock() - self._pruned_at > PRUNED_EVERY:
                     await self._prune()
             except Unavailable as error:
                 logger.warning("what models did is not written down: %s", error)
+            except Exception:
+                # Without it, routing would learn nothing until the next start.
+                logger.exception("what models did is not written down")
 
     async def _prune(self) -> None:
-        self._pruned_at = self._clock()
-        oldest = microseconds(self._pruned_at - KEPT)
-        await self._database.write(
-            lambda connection: connection.execute(delete(evidence).where(evidence.c.time < oldest))
-        )
+        """Drop what is old, and make one line of what is alike in a day that is over."""
+        self._pruned_at = at = self._clock()
+        await self._database.write(partial(kept.drop_older, than=at - KEPT))
+        # Day by day: all that is written waits for it.
+        for day in await self._database.read(partial(kept.unmerged_days, before=at)):
+            await self._database.write(partial(kept.merge_day, day=day))
 
 
 def _together(before: Observation, one: Observation) -> Observation:
     weight = before.weight + one.weight
     good = before.weight * before.quality + one.weight * one.quality
-    quality = good / weight if weight else one.quality
-    return Observation(one.model, one.task, one.kind, quality, weight, one.source, one.at)
-
-
-def _row(one: Observation, *, looks: int) -> dict[str, Any]:
-    return {
-        "time": microseconds(one.at),
-        "model": one.model,
-        "task": one.task,
-        "kind": one.kind,
-        "quality": one.quality,
-        "weight": one.weight,
-        "looks": looks,
-        "source": one.source,
-    }
-
-
-def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    connection.execute(insert(evidence), rows)
-
-
-def _read(connection: Connection, since: datetime) -> list[tuple[Observation, int]]:
-    """A day's looks at one model, one task and one kind are one; they are as old as the last."""
-    columns = (evidence.c.model, evidence.c.task, evidence.c.kind)
-    statement = (
-        select(
-            *columns,
-            func.sum(evidence.c.weight).label("weight"),
-            func.sum(evidence.c.weight * evidence.c.quality).label("good"),
-            func.sum(evidence.c.looks).label("looks"),
-            func.max(evidence.c.time).label("newest"),
-            # Sources begin with their kind and rise with time.
-            func.max(evidence.c.source).label("source"),
-        )
-        .where(evidence.c.time >= microseconds(since))
-        .group_by(*columns, evidence.c.time - evidence.c.time % _DAY)
-    )
-    return [
-        (
-            Observation(
-                row.model,
-                row.task,
-                row.kind,
-                row.good / row.weight if row.weight else 0.0,
-                row.weight,
-                row.source,
-                moment(row.newest),
-            ),
-            int(row.looks),
-        )
-        for row in connection.execute(statement)
-    ]
+    last = one if one.at >= before.at else before
+    return replace(last, quality=good / weight if weight else one.quality, weight=weight)

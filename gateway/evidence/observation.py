@@ -12,7 +12,9 @@ Kind = Literal["benchmark", "thumb", "use"]
 class Observation:
     """`quality` is from 0 (bad) to 1 (good); `weight` is how much it tells, 1 for a whole look.
 
-    `source` is the document that tells more, such as `benchmark:b12` or `route:r34`.
+    `source` is the document that tells more, such as `benchmark:b12` or `route:r34`. All looks of
+    one `caller` at one model and task weigh `most_weight` together, however many there are; None
+    is no bound.
     """
 
     model: str
@@ -22,3 +24,5 @@ class Observation:
     weight: float
     source: str
     at: datetime
+    caller: str = ""
+    most_weight: float | None = None

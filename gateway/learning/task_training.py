@@ -12,10 +12,11 @@ from gateway.llm.learned.weights import (
     FAR_SHARE,
     MASK,
     Weights,
+    opening_hashes,
     packed,
     pair_hashes,
-    plain_hashes,
     row_scale,
+    sign_hashes,
     unpacked,
 )
 
@@ -24,6 +25,8 @@ PENALTY, STEPS = 0.15, 80
 WORD_SCALE, PIECE_SCALE, PAIR_SCALE, OPENING_SCALE, SIGN_SCALE = 1.0, 0.8, 0.8, 0.48, 0.25
 # What was seen once is chance, and would fill the table.
 LEAST_ROWS = 2
+# Misspelt words come again in the same text with another around it.
+LEAST_USUAL, MOST_USUAL = 3, 16_000
 
 Progress = Callable[[str], None]
 
@@ -53,7 +56,7 @@ def build(data: Path, target: Path, *, progress: Progress) -> Built:
     rows = rows_of(prompts)
     progress(f"learning from {len(rows):,} rows")
     learned = learn(rows)
-    file = packed(learned)
+    file = packed(learned, usual_words(rows))
     target.write_bytes(file)
     progress(f"wrote {len(file):,} bytes")
     return Built(target, len(prompts), len(rows), len(learned), len(file))
@@ -61,7 +64,14 @@ def build(data: Path, target: Path, *, progress: Progress) -> Built:
 
 def trained(rows: Sequence[Row]) -> Weights:
     """The weights as they would be read from the file."""
-    return unpacked(packed(learn(rows)))
+    return unpacked(packed(learn(rows), usual_words(rows)))
+
+
+def usual_words(rows: Sequence[Row]) -> Sequence[str]:
+    """Those of most rows, to be known without hashing."""
+    seen = Counter(word for row in rows for word in (*row.reading.near, *row.reading.far))
+    usual = sorted((-count, word) for word, count in seen.items() if count >= LEAST_USUAL)
+    return sorted(word for _, word in usual[:MOST_USUAL])
 
 
 def learn(rows: Sequence[Row]) -> Mapping[int, Sequence[float]]:
@@ -111,5 +121,5 @@ def _shares(reading: Reading) -> Iterator[tuple[int, float, float]]:
             yield first, share, WORD_SCALE
             yield from ((piece, share, PIECE_SCALE) for piece in pieces)
     yield from ((pair, whole, PAIR_SCALE) for pair in pair_hashes(reading.pairs))
-    for number, one in enumerate(plain_hashes(reading)):
-        yield one, 1.0, OPENING_SCALE if number < len(reading.openings) else SIGN_SCALE
+    yield from ((opening, 1.0, OPENING_SCALE) for opening in opening_hashes(reading))
+    yield from ((sign, 1.0, SIGN_SCALE) for sign in sign_hashes(reading))

@@ -6,7 +6,7 @@ a half-life, and moves the belief only as far as it surely goes: one lucky look 
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -72,7 +72,7 @@ class Beliefs:
 
     def __init__(self, everything: Everything) -> None:
         self._everything = everything
-        self._usual_use = {task: _average(sums) for task, sums in _uses(everything).items()}
+        self._usual_use: dict[str, float] = {}
         self._known: dict[tuple[str, str, float], Belief] = {}
 
     @property
@@ -112,7 +112,16 @@ class Beliefs:
         if used is None:
             return 0.0
         share = used.weight / (used.weight + USE_LOOKS)
-        return share * (used.quality - self._usual_use[task])
+        return share * (used.quality - self._usual(task))
+
+    def _usual(self, task: str) -> float:
+        """What becomes of answers of all models on the average."""
+        if task not in self._usual_use:
+            seen = (of_model[task] for of_model in self._everything.values() if task in of_model)
+            self._usual_use[task] = _average(
+                [one.of_kind["use"] for one in seen if "use" in one.of_kind]
+            )
+        return self._usual_use[task]
 
 
 def expected(prior: float) -> float:
@@ -150,19 +159,6 @@ def told(belief: Belief, now: datetime) -> str:
 
 
 _SPOKEN: Mapping[Kind, str] = {"benchmark": "benchmark", "thumb": "thumb", "use": "use"}
-
-
-def _uses(everything: Everything) -> Mapping[str, Sequence[Sum]]:
-    by_task: dict[str, list[Sum]] = {}
-    for task, seen in _cells(everything):
-        if "use" in seen.of_kind:
-            by_task.setdefault(task, []).append(seen.of_kind["use"])
-    return by_task
-
-
-def _cells(everything: Everything) -> Iterator[tuple[str, Seen]]:
-    for of_model in everything.values():
-        yield from of_model.items()
 
 
 def _average(sums: Sequence[Sum]) -> float:

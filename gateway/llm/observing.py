@@ -6,12 +6,15 @@ compared by it with each other only.
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from typing import NamedTuple
 
 from gateway.clock import Clock, now
 from gateway.evidence.evidence import Evidence
 from gateway.evidence.observation import Observation
+from gateway.llm.messages import Image, Message, Other, Text
 from gateway.usage.call import Call
 
 ANSWERED_WEIGHT, FAILED_WEIGHT, REPEATED_WEIGHT, BROKEN_CALL_WEIGHT = 0.1, 0.5, 0.5, 0.3
@@ -20,6 +23,14 @@ _FAILURES = frozenset({"bad_answer", "deadline_exceeded", "unavailable", "not_fo
 # Who asks the same of an automatic route so soon again was not served.
 REPEATED_WITHIN = timedelta(minutes=10)
 MOST_REMEMBERED = 2_000
+# Of a long conversation and of a long text, the beginning and the end tell it from others.
+_MESSAGES, _CHARACTERS = 100, 2_000
+
+
+class _Asked(NamedTuple):
+    model: str
+    at: datetime
+    is_repeated: bool
 
 
 class Observer:
@@ -28,7 +39,7 @@ class Observer:
     def __init__(self, evidence: Evidence | None, *, clock: Clock = now) -> None:
         self._evidence = evidence
         self._clock = clock
-        self._asked: OrderedDict[bytes, tuple[str, datetime]] = OrderedDict()
+        self._asked: OrderedDict[bytes, _Asked] = OrderedDict()
 
     def ended(self, call: Call, outcome: str) -> None:
         if outcome == "ok":
@@ -36,16 +47,21 @@ class Observer:
         elif outcome in _FAILURES:
             self._note(call.model, call.task, 0.0, FAILED_WEIGHT, call.route_id)
 
-    def answering(self, caller: str, text: str, call: Call) -> None:
-        """The model of `call` answers this text; whoever did before did not serve the caller."""
-        if self._evidence is None or not text:
+    def answering(self, caller: str, asked: str, call: Call) -> None:
+        """The model of `call` answers what `conversation` tells as `asked`.
+
+        Whoever did before did not serve the caller. That is noted once: who goes on asking the
+        same, as a batch or a monitor does, judges nobody by it.
+        """
+        if self._evidence is None or not asked:
             return
-        asked = blake2b(f"{caller}\n{text}".encode("utf-8", "replace"), digest_size=16).digest()
-        before, at = self._asked.pop(asked, (None, None))
+        key = blake2b(f"{caller}\n{asked}".encode("utf-8", "replace"), digest_size=16).digest()
+        before = self._asked.pop(key, None)
         moment = self._clock()
-        if before is not None and at is not None and moment - at < REPEATED_WITHIN:
-            self._note(before, call.task, 0.0, REPEATED_WEIGHT, call.route_id)
-        self._asked[asked] = (call.model, moment)
+        is_again = before is not None and moment - before.at < REPEATED_WITHIN
+        if before is not None and is_again and not before.is_repeated:
+            self._note(before.model, call.task, 0.0, REPEATED_WEIGHT, call.route_id)
+        self._asked[key] = _Asked(call.model, moment, is_again)
         while len(self._asked) > MOST_REMEMBERED:
             self._asked.popitem(last=False)
 
@@ -61,3 +77,36 @@ class Observer:
             self._evidence.note(
                 Observation(model, task, "use", quality, weight, source, self._clock())
             )
+
+
+def conversation(messages: Sequence[Message]) -> str:
+    """What tells a conversation from others, where a user speaks last; otherwise nothing.
+
+    Where a tool or a model spoke last, an agent goes on with what it was asked before.
+    """
+    if not messages or messages[-1].role != "user":
+        return ""
+    if any(isinstance(part, Other) for part in messages[-1].parts):
+        # Nobody here can tell two recordings or files from each other.
+        return ""
+    digest = blake2b(str(len(messages)).encode(), digest_size=16)
+    told = messages if len(messages) <= 2 * _MESSAGES else _ends(messages)
+    for message in told:
+        for text in (message.role, *_texts(message)):
+            few = text if len(text) <= 3 * _CHARACTERS else _samples(text)
+            digest.update(f"{len(text)}:{few}".encode("utf-8", "replace"))
+    return digest.hexdigest()
+
+
+def _ends(messages: Sequence[Message]) -> Sequence[Message]:
+    return [*messages[:_MESSAGES], *messages[-_MESSAGES:]]
+
+
+def _texts(message: Message) -> Sequence[str]:
+    texts = [part.text for part in message.parts if isinstance(part, Text)]
+    return [*texts, *(part.url for part in message.parts if isinstance(part, Image))]
+
+
+def _samples(text: str) -> str:
+    middle = len(text) // 2
+    return text[:_CHARACTERS] + text[middle : middle + _CHARACTERS] + text[-_CHARACTERS:]

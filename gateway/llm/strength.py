@@ -48,8 +48,11 @@ class Head:
     slope: float = 1.0
 
     def strength(self, reading: Reading) -> Strength:
-        score = 1 / (1 + exp(-self.intercept - self.slope * self.raw(reading)))
-        return Strength(score, self._because(reading))
+        of_signs, known = self.of_signs(reading.signs), self._known(reading.grams)
+        share = 1 / sqrt(len(reading.grams) + 1)
+        raw = sum(of_signs) + _shared(known, reading.grams)
+        score = 1 / (1 + exp(-self.intercept - self.slope * raw))
+        return Strength(score, self._because(of_signs, known, share=share))
 
     def raw(self, reading: Reading) -> float:
         """A score that orders questions of one kind, before it is made a probability."""
@@ -64,20 +67,28 @@ class Head:
         ]
 
     def of_grams(self, grams: frozenset[str]) -> float:
-        # A set has its own order in every process, and so would a plain sum of floats.
-        return fsum(map(self.grams.__getitem__, self.grams.keys() & grams)) / sqrt(len(grams) + 1)
+        return _shared(self._known(grams), grams)
 
-    def _because(self, reading: Reading) -> tuple[str, ...]:
-        least = _LEAST_TOLD / self.slope
-        share = 1 / sqrt(len(reading.grams) + 1)
+    def _known(self, grams: frozenset[str]) -> Mapping[str, float]:
         weights = self.grams
-        known = [(weights[gram] * share, gram) for gram in weights.keys() & reading.grams]
-        moved = [*zip(self.of_signs(reading.signs), SIGNS, strict=True), *known]
-        told = [one for one in moved if not -least < one[0] < least]
-        told.sort(key=lambda one: (-abs(one[0]), one[1]))
+        return {gram: weights[gram] for gram in weights.keys() & grams}
+
+    def _because(
+        self, of_signs: Sequence[float], known: Mapping[str, float], *, share: float
+    ) -> tuple[str, ...]:
+        least = _LEAST_TOLD / self.slope
+        of_grams = [(gram, weight * share) for gram, weight in known.items()]
+        moved = [*zip(SIGNS, of_signs, strict=True), *of_grams]
+        told = [one for one in moved if not -least < one[1] < least]
+        told.sort(key=lambda one: (-abs(one[1]), one[0]))
         return tuple(
-            f"{name}: {'more' if move > 0 else 'less'}" for move, name in told[:MOST_REASONS]
+            f"{name}: {'more' if move > 0 else 'less'}" for name, move in told[:MOST_REASONS]
         )
+
+
+def _shared(known: Mapping[str, float], grams: frozenset[str]) -> float:
+    # A set has its own order in every process, and so would a plain sum of floats.
+    return fsum(known.values()) / sqrt(len(grams) + 1)
 
 
 def needed_strength(text: str) -> Strength:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal, cast
 
 from gateway.llm.learned.answer_length import ASKING_CHARACTERS, answer_tokens
@@ -30,7 +30,7 @@ LONG_CONTEXT_TOKENS = 16_000
 # A single text from here on is about itself: of the development data all long texts have more
 # than 1,400, all others fewer than 1,000. Code stays coding.
 LONG_TEXT_TOKENS = 1_200
-# Texts that are remembered as they were read, of at most 721 characters each.
+# Texts that are remembered as they were read, of at most 561 characters each.
 MOST_READ = 256
 # Of a word or two that tell it nothing the classifier sees only that they are few.
 FEW_WORDS, SURE_ENOUGH, FEW_WORDS_SAID = 3, 0.55, "few words"
@@ -45,6 +45,8 @@ BASE_COMPLEXITY: Mapping[Task, float] = {
     "general": 0.23,
 }
 MOST_COMPLEXITY_OF_QUICK = 0.25
+# Every stem of `demands` is as long.
+_BEGINNING = 3
 _JOINING_WORDS = frozenset(("and", "then", "und", "et", "y", "и"))
 
 
@@ -130,12 +132,23 @@ def _told(text: str) -> _Told:
 
 def _demand(reading: Reading, words: Sequence[str]) -> float:
     """How much is asked for, and in which words."""
-    joined = sum(map(reading.folded[:ASKING_CHARACTERS].count, ",;:")) + sum(
-        one in _JOINING_WORDS for one in words
-    )
-    harder, easier = demands().of(reading.folded[:ASKING_CHARACTERS], words)
+    asking = reading.folded[:ASKING_CHARACTERS]
+    joined = sum(map(asking.count, ",;:")) + sum(map(_JOINING_WORDS.__contains__, words))
+    harder, easier = demands().of(asking, _demanding(words))
     size = 0.015 * min(reading.size, 20) + 0.02 * min(joined, 8)
     return size + 0.09 * min(harder, 5) - 0.09 * min(easier, 3)
+
+
+def _demanding(words: Sequence[str]) -> Sequence[str]:
+    """Those that may make it harder or easier; most are seen by their first letters not to."""
+    beginnings = _beginnings()
+    return [word for word in words if word[:_BEGINNING] in beginnings]
+
+
+@cache
+def _beginnings() -> frozenset[str]:
+    known = demands()
+    return frozenset(word[:_BEGINNING] for word in (*known.words, *known.stems))
 
 
 def _complexity(told: _Told, task: Task, *, tokens: int) -> float:

@@ -40,7 +40,16 @@ MODEL_TOOLS = {
     "get_personalized_models",
     "get_usage_stats",
     "select_optimal_model",
+    "route_task",
+    "preemptive_route_task",
+    "get_cost_estimate",
+    "get_free_models",
+    "set_model_prompting_strategy",
+    "benchmark_task",
+    "benchmark_tasks",
+    "benchmark_free_models",
 }
+OF_OWNERS = {"clear_openrouter_tracking"}
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -84,8 +93,13 @@ async def test_callers_with_different_keys_see_different_tools(
             seen[name] = await names(opened)
     assert seen["olga"] > {"search", "fetch", "binance_get_ticker"} | MODEL_TOOLS
     assert seen["alice"] == {"search", "fetch", "create_chat_completion", "get_usage_stats"}
-    assert seen["bob"] == {"get_personalized_models", "get_usage_stats"}
-    assert seen[None] == seen["olga"] - MODEL_TOOLS
+    assert seen["bob"] == {
+        "get_personalized_models",
+        "get_usage_stats",
+        "get_cost_estimate",
+        "get_free_models",
+    }
+    assert seen[None] == seen["olga"] - MODEL_TOOLS - OF_OWNERS
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

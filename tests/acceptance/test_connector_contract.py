@@ -12,7 +12,15 @@ from tests.stand_ins.mcp_clients import over_sse, refused, said
 from tests.stand_ins.tool_definitions import released
 
 MARKET_TOOLS = 14
-MODEL_TOOLS = 4
+MODEL_TOOLS = 4 + 9
+WRITING = {
+    "create_chat_completion",
+    "clear_openrouter_tracking",
+    "set_model_prompting_strategy",
+    "benchmark_task",
+    "benchmark_tasks",
+    "benchmark_free_models",
+}
 QUERIES = (
     "What is the current price of Bitcoin?",
     "Is the ETH order book healthy?",
@@ -56,8 +64,8 @@ def test_every_tool_says_what_it_may_change(gateway: GatewayProcess) -> None:
         assert 0 < len(tool["description"]) <= 1_024
         assert tool["title"]
         hints = tool["annotations"]
-        assert hints["readOnlyHint"] is (name != "create_chat_completion")
-        assert hints["destructiveHint"] is False
+        assert hints["readOnlyHint"] is (name not in WRITING)
+        assert hints["destructiveHint"] is (name == "clear_openrouter_tracking")
         assert isinstance(hints["idempotentHint"], bool)
         assert isinstance(hints["openWorldHint"], bool)
 

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
+from gateway import caller
 from gateway.app.opening import Gateway, opened
 from gateway.caller import LOCAL
 from gateway.config.settings import load
@@ -58,6 +59,16 @@ CONTRACTS = {
     **{kind: of_market(kind) for kind in MARKET},
     "model": Contract(
         "openai models with vision", 1, "model:openai/smal", "model:openai/qqqq", "no known model"
+    ),
+    "free_models": Contract(
+        "which free models are there",
+        1,
+        "free_models:codin",
+        "free_models:cooking",
+        "there are all",
+    ),
+    "benchmark": Contract(
+        "my last benchmark", 1, "benchmark:lost", "benchmark:zzz", "no benchmark"
     ),
     "provider": Contract(
         "is openai or openrouter up", 2, "provider:opena", "provider:zzz", "no provider"
@@ -127,6 +138,7 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gat
         file.write_text(yaml.safe_dump(settings), "utf-8")
         async with opened(load(file, environment={})) as everything:
             await chat(everything)
+            await benchmark(everything)
             yield everything
 
 
@@ -134,6 +146,12 @@ async def chat(gateway: Gateway) -> None:
     request = ChatRequest("openai/small", (Message("user", (Text("Say hello."),)),))
     async with gateway.router.completion.answering(LOCAL, request) as answering:
         assert [chunk async for chunk in answering]
+
+
+async def benchmark(gateway: Gateway) -> None:
+    task = {"task_id": "hello", "task": "Say hello.", "context_length": 10, "runs_per_task": 1}
+    caller.begin(LOCAL)
+    await gateway.owners.toolbox.call("benchmark_task", {**task, "paid_model": "openai/small"})
 
 
 def source_of(gateway: Gateway, kind: str) -> DocumentSource:

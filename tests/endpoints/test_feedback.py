@@ -2,14 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from gateway.caller import Caller
+from gateway.clock import Clock, now
 from gateway.endpoints.chat import chat_routes
-from gateway.endpoints.feedback import feedback_routes
+from gateway.endpoints.feedback import MOST_A_MINUTE, MOST_THUMBS, feedback_routes
 from gateway.llm.policy import Policy
 from tests.endpoints.doors import open_doors
 from tests.llm.routers import Router, router
@@ -18,11 +20,14 @@ from tests.stand_ins.llm.server import LlmStandIn
 KEYS = {
     "gw_anna": Caller("anna", may_spend=True),
     "gw_berta": Caller("berta", may_spend=True),
+    "gw_owner": Caller("owner", is_owner=True, may_spend=True),
 }
 
 
 @asynccontextmanager
-async def doors_of(folder: Path) -> AsyncIterator[tuple[Router, httpx.AsyncClient]]:
+async def doors_of(
+    folder: Path, *, clock: Clock = now
+) -> AsyncIterator[tuple[Router, httpx.AsyncClient]]:
     async with (
         LlmStandIn("openrouter") as stand_in,
         router(
@@ -33,7 +38,7 @@ async def doors_of(folder: Path) -> AsyncIterator[tuple[Router, httpx.AsyncClien
         open_doors(
             [
                 *chat_routes(routed.loop(), routed.sessions),
-                *feedback_routes(routed.ledger, routed.evidence),
+                *feedback_routes(routed.ledger, routed.evidence, clock=clock),
             ],
             keys=KEYS,
         ) as url,
@@ -46,9 +51,11 @@ def key(name: str) -> dict[str, str]:
     return {"authorization": f"Bearer gw_{name}"}
 
 
-async def answered(client: httpx.AsyncClient, who: str = "anna") -> httpx.Response:
+async def answered(
+    client: httpx.AsyncClient, who: str = "anna", *, model: str = "auto"
+) -> httpx.Response:
     body = {
-        "model": "auto",
+        "model": model,
         "messages": [{"role": "user", "content": "write a python function that sorts"}],
     }
     answer = await client.post("/v1/chat/completions", json=body, headers=key(who))
@@ -99,3 +106,37 @@ async def test_what_becomes_of_answers_in_use_is_seen(tmp_path: Path) -> None:
         again = routed.evidence.seen(model, "coding").of_kind["use"]
         assert again.looks == 3
         assert again.quality < 0.5
+
+
+async def test_nobody_steers_routing_by_thumbs_alone(tmp_path: Path) -> None:
+    async with doors_of(tmp_path) as (routed, client):
+        model = (await answered(client)).headers["x-gateway-model"]
+        weight = 0.0
+        for who, count, counted in (("anna", 6, MOST_THUMBS), ("berta", 2, 2), ("owner", 6, 6)):
+            for _ in range(count):
+                answer = await answered(client, who, model=model)
+                told = {"route_id": answer.headers["x-gateway-route-id"], "rating": "down"}
+                await client.post("/v1/feedback", json=told, headers=key(who))
+            thumb = routed.evidence.seen(model, "coding").of_kind["thumb"]
+            weight += counted
+            assert thumb.weight == pytest.approx(weight)
+        assert thumb.looks == 14
+
+
+async def test_feedback_is_taken_so_many_times_a_minute(tmp_path: Path) -> None:
+    at = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    async with doors_of(tmp_path, clock=lambda: at) as (_, client):
+
+        async def told(who: str) -> httpx.Response:
+            body = {"route_id": "r1", "rating": "up"}
+            return await client.post("/v1/feedback", json=body, headers=key(who))
+
+        for _ in range(MOST_A_MINUTE):
+            assert (await told("anna")).status_code == 404
+        at += timedelta(seconds=20)
+        refused = await told("anna")
+        assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+        assert refused.headers["retry-after"] == "40"
+        assert (await told("berta")).status_code == 404
+        at += timedelta(seconds=40)
+        assert (await told("anna")).status_code == 404

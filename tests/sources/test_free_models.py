@@ -10,6 +10,7 @@ import pytest
 
 from gateway.documents.freshness import Freshness
 from gateway.documents.registry import Registry
+from gateway.documents.source import DocumentSource
 from gateway.errors import NotFound
 from gateway.evidence.observation import Observation
 from gateway.evidence.sums import summed
@@ -34,12 +35,16 @@ async def world(
             **beliefs,
         )
         registry = Registry(
-            [*router.sources.documents, source],
+            [*_others(router), source],
             freshness,
             public_url="https://gateway.example",
             lexicons=router.sources.lexicons(),
         )
         yield registry, router
+
+
+def _others(router: Router) -> list[DocumentSource]:
+    return [one for one in router.sources.documents if not isinstance(one, FreeModelSource)]
 
 
 async def test_questions_about_free_models_find_them(tmp_path: Path) -> None:
@@ -77,12 +82,12 @@ async def test_other_questions_do_not(tmp_path: Path) -> None:
             assert not [one.id for one in answer.results if one.id.startswith("free_models:")], ask
 
 
-async def test_who_asks_for_models_still_gets_a_model_first(tmp_path: Path) -> None:
+async def test_the_list_comes_first_and_models_of_it_behind(tmp_path: Path) -> None:
     async with world(tmp_path) as (registry, _):
         first, second, *_ = (await registry.search("free models")).results
-    assert first.id.startswith("model:")
-    assert second.id == "free_models:all"
-    assert second.title.endswith("free models")
+    assert first.id == "free_models:all"
+    assert first.title.endswith("free models")
+    assert second.id.startswith("model:")
 
 
 async def test_free_models_are_told_with_abilities_and_what_is_left(tmp_path: Path) -> None:
@@ -134,7 +139,7 @@ async def test_an_unknown_task_is_not_found_with_what_there_is(tmp_path: Path) -
 async def test_where_nothing_is_free_it_says_what_would_be(tmp_path: Path) -> None:
     async with world(tmp_path, World("anthropic")) as (registry, _):
         document = await registry.fetch("free_models:all")
-    assert document.title == "No model is free now"
+    assert document.title == "No model is free here now"
     assert "a subscription includes it" in document.text
 
 

@@ -39,7 +39,10 @@ _UNITS: Mapping[str, float] = {
 }
 _ENTRY_TOKENS = 30
 _STEM = "|".join((*_UNITS, "satze", "wort", "worter", "absatze"))
-_COUNTED = re.compile(rf"(\d{{1,3}}(?:[,.]\d{{3}})+|\d{{1,6}})(k?)(?: ?- ?\d+)?[ -]?({_STEM}|字)")
+# Each way begins with a digit, and so whatever holds none is passed over quickly.
+_COUNTED = re.compile(
+    rf"(\d(?:\d{{0,2}}(?:[,.]\d{{3}})+|\d{{0,5}}))(k?)(?: ?- ?\d+)?[ -]?({_STEM}|字)"
+)
 _ONE = re.compile(
     r"\b(?:one|single|two|three|four|five|1|ein(?:em|e)?|un[ae]?) (?:short |brief )?"
     r"(word|sentence|line|paragraph|page|wort|satz|palabra|mot|phrase|frase)"
@@ -50,6 +53,7 @@ _LIST = re.compile(
     r"(?:\w+ ){0,2}?(\d{1,3}) [a-z]"
 )
 _YES_OR_NO = re.compile(r"\b(?:yes or no|yes/no|true or false|ja oder nein|si o no|oui ou non)\b")
+_LIST_WORDS = frozenset("list name give suggest top write generate provide recommend come".split())
 # Looked for first, since most texts hold none of them.
 _LENGTH_WORDS = frozenset(
     "word sentence line paragraph page wort satz palabra mot phrase frase words sentences lines "
@@ -86,7 +90,7 @@ def _asked_tokens(folded: str, words: frozenset[str]) -> float | None:
         return number * _tokens_of(found[3])
     if not _LENGTH_WORDS.isdisjoint(words) and (found := _ONE.search(folded)):
         return _HOW_MANY.get(found[0].split(" ")[0], 1) * _tokens_of(found[1])
-    if any(word.isdecimal() for word in words) and (found := _LIST.search(folded)):
+    if not _LIST_WORDS.isdisjoint(words) and (found := _LIST.search(folded)):
         return int(found[1]) * _ENTRY_TOKENS
     return None
 

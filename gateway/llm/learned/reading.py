@@ -10,7 +10,7 @@ from gateway.llm.learned.signs import NEAR_WORDS, openings, signs
 from gateway.llm.task_words import fold, split
 
 # Of a longer text only its head and its tail are read, so that any length costs the same.
-HEAD_CHARACTERS, TAIL_CHARACTERS = 520, 200
+HEAD_CHARACTERS, TAIL_CHARACTERS = 400, 160
 # What is asked stands at the beginning or at the end; what stands between is often pasted.
 NEAR_LAST_WORDS = 16
 # A paragraph of fewer words is a greeting or a title.
@@ -31,6 +31,9 @@ _PREAMBLE = re.compile(
     r"|well|and|um|yo|hm|just|again|now|also|you) )+(?=\S)"
 )
 _PREAMBLE_WORDS = 14
+# Words that hold more than letters and digits are rare, and cost others time.
+_SIGNED_WORDS = ("c++", "c#", "f#", "d&d")
+_APART = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]+")
 
 
@@ -53,8 +56,11 @@ class Reading:
 
 def read(text: str) -> Reading:
     text = bounded(text)
+    if not text.isascii():
+        # Half of a pair of surrogates has no bytes to hash.
+        text = text.encode("utf-8", "replace").decode()
     folded = fold(text)
-    words = split(folded)
+    words = parted(folded)
     words = [word for word in words if word not in _POLITE] or words
     unspaced = [] if text.isascii() else list(_unspaced_pieces(folded))
     near, far = words, list[str]()
@@ -73,7 +79,7 @@ def read(text: str) -> Reading:
         far=list(dict.fromkeys(far)),
         pairs=list(dict.fromkeys(pairwise(near))),
         openings=[*openings(asked), *openings(_without_preamble(asked_last))],
-        signs=list(signs(text, folded, words=words, first=first, size=size)),
+        signs=signs(text, folded, words=words, first=first, size=size),
         size=size,
     )
 
@@ -81,7 +87,7 @@ def read(text: str) -> Reading:
 def read_words(text: str) -> Reading:
     """Of a text that nobody asks, such as a word of a lexicon: its words alone."""
     folded = fold(text)
-    words = [*split(folded), *_unspaced_pieces(folded)]
+    words = [*parted(folded), *_unspaced_pieces(folded)]
     return Reading(
         folded,
         near=list(dict.fromkeys(words)),
@@ -98,10 +104,17 @@ def _near_words(folded: str) -> tuple[int, int]:
     paragraphs = folded.strip().split("\n\n")
     head, tail = NEAR_WORDS, NEAR_LAST_WORDS
     if len(paragraphs) > 1:
-        first, last = len(split(paragraphs[0])), len(split(paragraphs[-1]))
+        first, last = len(parted(paragraphs[0])), len(parted(paragraphs[-1]))
         head = first if LEAST_ASKED <= first <= head else head
         tail = last if LEAST_ASKED <= last <= tail else tail
     return head, tail
+
+
+def parted(folded: str) -> list[str]:
+    """The words as `split` finds them, in a fraction of the time where the text is plain."""
+    if folded.isascii() and not any(one in folded for one in _SIGNED_WORDS):
+        return folded.translate(_APART).split()
+    return split(folded)
 
 
 def bounded(text: str) -> str:
@@ -112,17 +125,17 @@ def bounded(text: str) -> str:
 
 def word_hashes(word: str) -> Sequence[int]:
     """Of the word itself, then of the pieces that a misspelt or inflected one shares with it."""
-    known = word.encode("utf-8", "replace")
+    known = word.encode()
     if len(word) <= 2:
         return (crc32(known, WORD),)
     framed = b"<" + known[:LONGEST_PIECED] + b">"
     pieces = {framed[at : at + PIECE_LETTERS] for at in range(len(framed) - PIECE_LETTERS + 1)}
     pieces.add(framed[: PREFIX_LETTERS + 1])
-    return [crc32(known, WORD), *(crc32(piece, PIECE) for piece in sorted(pieces))]
+    return [crc32(known, WORD), *[crc32(piece, PIECE) for piece in sorted(pieces)]]
 
 
 def hashed(feature: str, family: int) -> int:
-    return crc32(feature.encode("utf-8", "replace"), family)
+    return crc32(feature.encode(), family)
 
 
 def _unspaced_pieces(folded: str) -> Iterator[str]:

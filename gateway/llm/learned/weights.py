@@ -3,10 +3,12 @@
 import sys
 import zlib
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import repeat
 from math import exp, sqrt
 from pathlib import Path
+from zlib import crc32
 
 from gateway.llm.learned.reading import (
     OPENING,
@@ -30,23 +32,32 @@ MOST, STEPS_OF_ONE = 511, 128
 _LANE_MASK, _MIDDLE = (1 << LANE_BITS) - 1, 1 << (LANE_BITS - 1)
 _UPPER = LANE_BITS * LANES
 _ALL_MIDDLES = sum(_MIDDLE << (LANE_BITS * lane) for lane in range(2 * LANES))
-# Words that are remembered with what they say.
-MOST_WORDS = 4_096
+# Words that the model does not know, remembered with what their pieces say.
+MOST_WORDS = 2_048
 
 Scores = Sequence[float]
 
 
 class Weights:
-    """Sums of features are integers that hold a sum for each task; `said` takes them apart."""
+    """Sums of features are integers that hold a sum for each task; `said` takes them apart.
 
-    def __init__(self, lower: "array[int]", upper: "array[int]") -> None:
+    `known` holds such sums for the usual words, so that these need no hashing.
+    """
+
+    def __init__(
+        self, lower: "array[int]", upper: "array[int]", *, known: Mapping[str, int]
+    ) -> None:
         self._lower, self._upper = lower, upper
-        self.word = lru_cache(maxsize=MOST_WORDS)(self._word)
+        self.of_words = _Words(known, lru_cache(maxsize=MOST_WORDS)(self._of_word))
+        # Of signs there are some hundreds.
+        self.of_sign = lru_cache(maxsize=None)(self._of_sign)
 
     def scores(self, reading: Reading) -> Scores:
-        near = sum(map(self.word, reading.near)) + self.sum(pair_hashes(reading.pairs))
-        far = sum(map(self.word, reading.far))
-        plain = self.sum(plain_hashes(reading))
+        of_word = self.of_words.__getitem__
+        near = sum(map(of_word, reading.near)) + self.sum(pair_hashes(reading.pairs))
+        # What is asked does not stand there, so an unknown word is not worth its hashing.
+        far = sum(map(self.of_words.get, reading.far, repeat(0)))
+        plain = self.sum(opening_hashes(reading)) + sum(map(self.of_sign, reading.signs))
         scale = row_scale(reading)
         return [
             scale * (one + FAR_SHARE * other) + sign
@@ -58,31 +69,45 @@ class Weights:
         lower = sum(map(self._lower.__getitem__, places))
         return lower + (sum(map(self._upper.__getitem__, places)) << _UPPER)
 
-    def of_word(self, word: str, task: int) -> float:
-        """What a word and its pieces say for one task."""
-        return _lane(self.word(word) + _ALL_MIDDLES, task)
+    def each(self, hashes: Iterable[int]) -> Iterator[int]:
+        """Sums of one feature each."""
+        for one in hashes:
+            yield self._lower[one & MASK] + (self._upper[one & MASK] << _UPPER)
 
-    def of_task(self, task: int) -> Callable[[int], float]:
-        """What each hash says for one task."""
-        half, lane = (self._lower, self._upper)[task // LANES], task % LANES
-
-        def of_hash(hashed: int) -> float:
-            return _lane(half[hashed & MASK] + _ALL_MIDDLES, lane)
-
-        return of_hash
-
-    def _word(self, word: str) -> int:
+    def _of_word(self, word: str) -> int:
         return self.sum(word_hashes(word))
+
+    def _of_sign(self, sign: str) -> int:
+        return self.sum([hashed(sign, SIGN)])
+
+
+class _Words(dict[str, int]):
+    """Sums of words; those of unknown ones are asked for, and not kept here."""
+
+    def __init__(self, known: Mapping[str, int], of_unknown: Callable[[str], int]) -> None:
+        super().__init__(known)
+        self._of_unknown = of_unknown
+
+    def __missing__(self, word: str) -> int:
+        return self._of_unknown(word)
+
+
+def said_for(task: int) -> Callable[[int], float]:
+    """What sums of features say for one task."""
+    places, middles = LANE_BITS * task, _ALL_MIDDLES
+
+    def of_sum(total: int) -> float:
+        return ((total + middles >> places & _LANE_MASK) - _MIDDLE) / STEPS_OF_ONE
+
+    return of_sum
 
 
 def said(total: int) -> Scores:
     """What a sum of features says for each task."""
-    total += _ALL_MIDDLES
-    return [_lane(total, lane) for lane in range(2 * LANES)]
+    return [of_sum(total) for of_sum in _OF_TASKS]
 
 
-def _lane(total: int, lane: int) -> float:
-    return ((total >> (LANE_BITS * lane) & _LANE_MASK) - _MIDDLE) / STEPS_OF_ONE
+_OF_TASKS = tuple(map(said_for, range(2 * LANES)))
 
 
 def chances(scores: Scores) -> Scores:
@@ -99,37 +124,55 @@ def row_scale(reading: Reading) -> float:
 
 
 def pair_hashes(pairs: Iterable[tuple[str, str]]) -> list[int]:
-    return [hashed(f"{one} {other}", PAIR) for one, other in pairs]
+    return [crc32(f"{one} {other}".encode(), PAIR) for one, other in pairs]
 
 
-def plain_hashes(reading: Reading) -> list[int]:
-    return [
-        *(hashed(one, OPENING) for one in reading.openings),
-        *(hashed(one, SIGN) for one in reading.signs),
-    ]
+def opening_hashes(reading: Reading) -> list[int]:
+    return [hashed(one, OPENING) for one in reading.openings]
 
 
-def packed(weights: Mapping[int, Sequence[float]]) -> bytes:
-    """The model file, from the weights of each bucket."""
+def sign_hashes(reading: Reading) -> list[int]:
+    return [hashed(one, SIGN) for one in reading.signs]
+
+
+def packed(weights: Mapping[int, Sequence[float]], words: Sequence[str] = ()) -> bytes:
+    """The model file, from the weights of each bucket, and the words to know without hashing."""
     halves = array("q", bytes(8 * BUCKETS)), array("q", bytes(8 * BUCKETS))
     for place, of_tasks in weights.items():
         whole = [min(max(round(one * STEPS_OF_ONE), -MOST), MOST) for one in of_tasks]
         for half, lanes in zip(halves, (whole[:LANES], whole[LANES:]), strict=True):
             half[place] = sum(one << (LANE_BITS * lane) for lane, one in enumerate(lanes))
-    return zlib.compress(b"".join(_little_endian(half).tobytes() for half in halves), 9)
+    of_words = [
+        array("q", [sum(half[one & MASK] for one in word_hashes(word)) for word in words])
+        for half in halves
+    ]
+    numbers = [
+        _little_endian(half).tobytes() for half in (array("q", [len(words)]), *halves, *of_words)
+    ]
+    return zlib.compress(b"".join((*numbers, "\n".join(words).encode())), 9)
 
 
 def unpacked(file: bytes) -> Weights:
-    plain = zlib.decompress(file)
-    halves = array("q"), array("q")
-    for number, half in enumerate(halves):
-        half.frombytes(plain[8 * BUCKETS * number : 8 * BUCKETS * (number + 1)])
-    return Weights(*map(_little_endian, halves))
+    plain = memoryview(zlib.decompress(file))
+    words, start, columns = int.from_bytes(plain[:8], "little"), 8, []
+    for size in (BUCKETS, BUCKETS, words, words):
+        columns.append(_numbers(plain[start : start + 8 * size]))
+        start += 8 * size
+    lower, upper, *of_words = columns
+    known = zip(str(plain[start:], "utf-8").split(), *of_words, strict=True)
+    sums = {word: low + (high << _UPPER) for word, low, high in known}
+    return Weights(lower, upper, known=sums)
 
 
 @cache
 def shipped() -> Weights:
     return unpacked(MODEL_FILE.read_bytes())
+
+
+def _numbers(plain: memoryview) -> "array[int]":
+    numbers = array("q")
+    numbers.frombytes(plain)
+    return _little_endian(numbers)
 
 
 def _little_endian(numbers: "array[int]") -> "array[int]":
