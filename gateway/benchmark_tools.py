@@ -1,6 +1,7 @@
 """Benchmarks as tools: how models do at the user's own tasks, and at a few of ours."""
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,14 +16,15 @@ from gateway.benchmarks.asked import (
     budget_microusd,
     read_task,
 )
-from gateway.benchmarks.case import Case
+from gateway.benchmarks.bounds import MOST_BUDGET_USD
 from gateway.benchmarks.choosing import chosen
-from gateway.benchmarks.record import Progress, Report, Settings
+from gateway.benchmarks.estimating import check_budget, cost_words
+from gateway.benchmarks.record import Estimate, Progress, Report, Run, Settings
 from gateway.benchmarks.runner import Benchmarks
 from gateway.benchmarks.suite import shipped_suite
 from gateway.benchmarks.tool_answers import REPORT, RESULTS, TEXT, results, told
 from gateway.caller import Caller
-from gateway.errors import InvalidRequest, Refused, Unauthenticated
+from gateway.errors import InvalidRequest, PaymentRequired, Refused, Unauthenticated
 from gateway.llm.completion import Completion
 from gateway.llm.model import Model, Tier
 from gateway.llm.tool_answers import record
@@ -37,9 +39,19 @@ MOST_CASES = 20
 USUAL_FREE_MODELS = 3
 USUAL_CASES = 6
 USUAL_PARALLEL = 3
+# Whoever names a paid model agrees to what it may cost, up to this; a budget allows more.
+MOST_WITHOUT_BUDGET_MICROUSD = 1_000_000
 # Less than what follows, so that what is there by then is answered.
 ANSWER_SECONDS = 570.0
 DEADLINE_SECONDS = 600.0
+_BUDGET_SCHEMA: Mapping[str, Any] = {
+    **BUDGET_SCHEMA,
+    "maximum": MOST_BUDGET_USD,
+    "description": (
+        "US dollars that all of it may cost at most; else what named paid models may cost, and "
+        "at most $1."
+    ),
+}
 _BEST: Mapping[Tier, str] = {"free": "auto:free:best", "paid": "auto:best"}
 
 
@@ -70,9 +82,9 @@ class BenchmarkTools:
         """
         who = _spender()
         asked = self._read(who, arguments)
-        plan = self._plan(who, [asked], parallel=1, budget=arguments.get("budget_usd"))
+        plan = await self._plan(who, [asked], parallel=1, budget=arguments.get("budget_usd"))
         [report] = await self._carried_out(who, plan)
-        return Answer({"task_id": asked.case.id, **told(report)})
+        return Answer({"task_id": asked.task.case.id, **told(report)})
 
     async def tasks(self, arguments: Arguments) -> Answer:
         """Raises:
@@ -89,7 +101,7 @@ class BenchmarkTools:
         is_parallel = arguments.get("parallel", True)
         most = int(arguments.get("max_parallel_tasks", USUAL_PARALLEL))
         parallel = most if is_parallel else 1
-        plan = self._plan(who, asked, parallel=parallel, budget=arguments.get("budget_usd"))
+        plan = await self._plan(who, asked, parallel=parallel, budget=arguments.get("budget_usd"))
         reports = await self._carried_out(who, plan)
         return Answer({"benchmarks": [{**told(one), "results": results(one)} for one in reports]})
 
@@ -108,36 +120,55 @@ class BenchmarkTools:
             attempts=int(arguments.get("runs_per_task", 1)),
             parallel=USUAL_PARALLEL,
         )
-        [report] = await self._carried_out(who, [_Planned("free models", settings)])
+        plan = _Plan([_Planned("free models", settings)])
+        [report] = await self._carried_out(who, plan)
         return Answer(told(report))
 
-    def _read(self, who: Caller, arguments: Arguments) -> AskedTask:
-        return self._benchmarks.understood(who, read_task(arguments, may_run_code=who.is_owner))
+    def _read(self, who: Caller, arguments: Arguments) -> "_Asked":
+        """Raises:
+        InvalidRequest: a model that may cost money is named as the local one.
+        """
+        task = self._benchmarks.understood(read_task(arguments, may_run_code=who.is_owner))
+        local, paid = (
+            self._benchmarks.models(who, [arguments[name]] if arguments.get(name) else [])
+            for name in ("local_model", "paid_model")
+        )
+        for one in local:
+            if one not in paid and not self._benchmarks.is_free(one):
+                raise InvalidRequest(f"{one} may cost money: name it as paid_model")
+        return _Asked(task, tuple(dict.fromkeys([*local, *paid])), frozenset(paid))
 
-    def _plan(
-        self, who: Caller, asked: Sequence[AskedTask], *, parallel: int, budget: float | None
-    ) -> Sequence["_Planned"]:
-        """Tasks for the same models are one run."""
-        runs: dict[tuple[tuple[str, ...], int], list[Case]] = {}
+    async def _plan(
+        self, who: Caller, asked: Sequence["_Asked"], *, parallel: int, budget: float | None
+    ) -> "_Plan":
+        """Tasks for the same models are one run.
+
+        Raises:
+            PaymentRequired: it may cost money that nobody allowed.
+        """
+        runs: dict[tuple[tuple[str, ...], int], list[_Asked]] = {}
         for one in asked:
-            models = self._models(who, one)
-            runs.setdefault((models, one.runs), []).append(one.case)
-        planned = []
-        for (models, attempts), cases in runs.items():
-            settings = Settings(tuple(cases), models, attempts, parallel)
-            estimate = self._benchmarks.estimate(who, settings)
-            # Whoever names a paid model agrees to what it may cost.
-            allowed = estimate.worst_microusd if budget is None else budget_microusd(budget)
-            is_paid = bool(estimate.paid)
-            settings = replace(settings, budget_microusd=allowed if is_paid else None)
-            planned.append(_Planned(" and ".join(case.id for case in cases[:3]), settings))
-        return planned
+            models = one.models or self._best_models(who, one.task)
+            runs.setdefault((models, one.task.runs), []).append(one)
+        allowed = None if budget is None else _microusd(budget)
+        planned, worst_microusd = [], 0
+        for (models, attempts), tasks in runs.items():
+            cases = tuple(one.task.case for one in tasks)
+            settings = Settings(cases, models, attempts, parallel)
+            estimate = await self._benchmarks.estimate(who, settings)
+            settings = replace(settings, budget_microusd=0 if estimate.paid else None)
+            check_budget(settings, estimate)
+            if allowed is None:
+                _check_agreed(estimate, frozenset.intersection(*(one.agreed for one in tasks)))
+            worst_microusd += estimate.worst_microusd or 0
+            name = " and ".join(case.id for case in cases[:3])
+            planned.append(_Planned(name, settings))
+        if allowed is None:
+            allowed = min(worst_microusd, MOST_WITHOUT_BUDGET_MICROUSD)
+        return _Plan(planned, allowed)
 
-    def _models(self, who: Caller, asked: AskedTask) -> tuple[str, ...]:
-        """Those that are named; or the best free one, and the best paid one of what may be paid."""
-        named = self._benchmarks.models(who, asked.models)
-        if named:
-            return tuple(named)
+    def _best_models(self, who: Caller, asked: AskedTask) -> tuple[str, ...]:
+        """The best free one, and the best paid one of what may be paid."""
         best = [self._best(who, asked, tier) for tier in _BEST]
         models = tuple(one.id for one in best if one is not None)
         if not models:
@@ -153,24 +184,33 @@ class BenchmarkTools:
         fitting = (step.model for step in steps if step.model.tier == tier)
         return next((one for one in fitting if asked.fits(one)), None)
 
-    async def _carried_out(self, who: Caller, planned: Sequence["_Planned"]) -> Sequence[Report]:
-        total = sum(one.settings.count for one in planned)
-        runs = [await self._benchmarks.begin(who, one.settings, one.name) for one in planned]
-        before = 0
-
-        async def tell(now: Progress) -> None:
-            words = "" if now.last is None else f"{now.last.model}: {now.last.outcome}"
-            await progress.tell(before + now.done, total, words or None)
-
+    async def _carried_out(self, who: Caller, plan: "_Plan") -> Sequence[Report]:
+        """One after the other, each with what those before it have left of the budget."""
+        # Those that the time does not suffice for have no budget of their own.
+        runs = [await self._benchmarks.begin(who, one.settings, one.name) for one in plan.runs]
+        reports: list[Report] = []
         try:
             async with asyncio.timeout(self._answer_seconds) as deadline:
                 for run in runs:
-                    await self._benchmarks.carry_out(who, run, tell)
-                    before += run.settings.count
+                    funded = _funded(run, plan.budget_microusd, reports)
+                    reports.append(await self._carry_out(who, funded, reports, runs))
         except TimeoutError:
             if not deadline.expired():
                 raise
-        return [await self._benchmarks.report(who, run.id) for run in runs]
+        rest = runs[len(reports) :]
+        return [*reports, *[await self._benchmarks.report(who, run.id) for run in rest]]
+
+    async def _carry_out(
+        self, who: Caller, run: Run, before: Sequence[Report], runs: Sequence[Run]
+    ) -> Report:
+        total = sum(one.settings.count for one in runs)
+        done = sum(one.run.settings.count for one in before)
+
+        async def tell(now: Progress) -> None:
+            words = "" if now.last is None else f"{now.last.model}: {now.last.outcome}"
+            await progress.tell(done + now.done, total, words or None)
+
+        return await self._benchmarks.carry_out(who, run, tell)
 
     def _task_tool(self) -> Tool:
         return Tool(
@@ -180,11 +220,12 @@ class BenchmarkTools:
                 "Use this when the user wants to know how models do at a task of their own: it "
                 "asks each model, and tells quality (where a check is given), times, tokens "
                 "and cost. Without names it takes the best free model, and the best paid one "
-                "where money may be spent. It may spend money: what a named paid model costs, "
-                "within the user's limits. Later routing learns from the results."
+                "where money may be spent, which takes budget_usd. It may spend money: what a "
+                "named paid model costs, up to $1, or budget_usd. Later routing learns from the "
+                "results."
             ),
             input_schema=_arguments(
-                {**TASK_PROPERTIES, "budget_usd": BUDGET_SCHEMA}, required=TASK_REQUIRED
+                {**TASK_PROPERTIES, "budget_usd": _BUDGET_SCHEMA}, required=TASK_REQUIRED
             ),
             output_schema=record({"task_id": TEXT, **REPORT}),
             call=self.task,
@@ -217,7 +258,7 @@ class BenchmarkTools:
                         "maximum": MOST_PARALLEL,
                         "description": f"How many at once; {USUAL_PARALLEL}.",
                     },
-                    "budget_usd": BUDGET_SCHEMA,
+                    "budget_usd": _BUDGET_SCHEMA,
                 },
                 required=("tasks",),
             ),
@@ -265,9 +306,49 @@ class BenchmarkTools:
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """The models that are named, and which of them were named as ones that may cost money."""
+
+    task: AskedTask
+    models: tuple[str, ...]
+    agreed: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Planned:
     name: str
     settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Runs with one budget for all of them; those that are free need none."""
+
+    runs: Sequence[_Planned]
+    budget_microusd: int = 0
+
+
+def _funded(run: Run, budget_microusd: int, before: Sequence[Report]) -> Run:
+    """With what these have left of the budget."""
+    if run.settings.budget_microusd is None:
+        return run
+    left = max(budget_microusd - sum(one.spent_microusd or 0 for one in before), 0)
+    return replace(run, settings=replace(run.settings, budget_microusd=left))
+
+
+def _check_agreed(estimate: Estimate, named: frozenset[str]) -> None:
+    unnamed = [one for one in estimate.paid if one not in named]
+    if unnamed:
+        raise PaymentRequired(
+            f"{cost_words(estimate)}; allow it with budget_usd, name {' and '.join(unnamed)} as "
+            "paid_model, or name a free local_model alone"
+        )
+
+
+def _microusd(usd: float) -> int:
+    if not math.isfinite(usd):
+        raise InvalidRequest(f"budget_usd is {usd}; it takes 0 to {MOST_BUDGET_USD:,} US dollars")
+    return budget_microusd(usd)
 
 
 def _arguments(properties: Mapping[str, Any], *, required: Sequence[str] = ()) -> Mapping[str, Any]:

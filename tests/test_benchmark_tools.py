@@ -110,18 +110,31 @@ async def test_the_kind_of_task_is_the_one_that_the_router_takes_it_for(tmp_path
         assert result.task == "coding"
 
 
-@pytest.mark.parametrize("may_pay", [False, True])
-async def test_a_paid_model_that_nobody_named_is_asked_only_where_money_may_be_spent(
-    tmp_path: Path, may_pay: bool
+async def test_a_paid_model_that_nobody_named_is_asked_only_within_a_budget(
+    tmp_path: Path,
 ) -> None:
     caller.begin(LOCAL)
     async with (
         LlmStandIn("openrouter", offers=[GOOD, PAID]) as stand_in,
-        tools(tmp_path, stand_in, policy=Policy(may_pay=may_pay)) as (benchmark_tools, _),
+        tools(tmp_path, stand_in, policy=Policy(may_pay=True)) as (benchmark_tools, _),
+    ):
+        with pytest.raises(PaymentRequired, match="allow it with budget_usd, name openrouter/paid"):
+            await asked(benchmark_tools, "benchmark_task", **SUM)
+        assert not stand_in.requests
+        told = await asked(benchmark_tools, "benchmark_task", **SUM, budget_usd=1)
+        assert {model["model"] for model in told["models"]} == {GOOD_ID, PAID_ID}
+
+
+async def test_where_no_money_may_be_spent_the_best_free_model_is_asked_alone(
+    tmp_path: Path,
+) -> None:
+    caller.begin(LOCAL)
+    async with (
+        LlmStandIn("openrouter", offers=[GOOD, PAID]) as stand_in,
+        tools(tmp_path, stand_in) as (benchmark_tools, _),
     ):
         told = await asked(benchmark_tools, "benchmark_task", **SUM)
-        models = {model["model"] for model in told["models"]}
-        assert models == ({GOOD_ID, PAID_ID} if may_pay else {GOOD_ID})
+        assert {model["model"] for model in told["models"]} == {GOOD_ID}
 
 
 async def test_a_budget_bounds_what_a_named_model_may_cost(tmp_path: Path) -> None:
@@ -195,7 +208,7 @@ async def test_tasks_must_be_told_apart(tmp_path: Path) -> None:
             await asked(benchmark_tools, "benchmark_tasks", tasks=[SUM, SUM])
         with pytest.raises(InvalidRequest, match="tasks has 0 of them"):
             await asked(benchmark_tools, "benchmark_tasks", tasks=[])
-        assert await here.benchmarks.reports(LOCAL) == []
+        assert await here.benchmarks.summaries(LOCAL) == []
 
 
 async def test_free_models_are_asked_a_few_of_our_cases_and_progress_is_told(
@@ -251,6 +264,9 @@ async def test_what_is_there_when_the_time_is_up_is_answered(tmp_path: Path) -> 
         ({"check": {"expected": "4", "number": 4}}, InvalidRequest, "an object with one of"),
         ({"check": {"number": "four"}}, InvalidRequest, "check.number takes a number"),
         ({"check": {"guess": 4}}, InvalidRequest, "expected, number, contains"),
+        ({"local_model": PAID_ID}, InvalidRequest, "paid-one may cost money: name it as paid_m"),
+        ({"budget_usd": 1_000_001}, InvalidRequest, "at most 1000000"),
+        ({"budget_usd": float("nan")}, InvalidRequest, "budget_usd is nan"),
         ({"check": ""}, InvalidRequest, "check takes the expected answer"),
         ({"check": {"contains": []}}, InvalidRequest, "check.contains takes a text or a list"),
     ],
@@ -260,7 +276,7 @@ async def test_wrong_arguments_are_said_and_nothing_is_asked(
 ) -> None:
     caller.begin(LOCAL)
     async with (
-        LlmStandIn("openrouter", offers=[GOOD]) as stand_in,
+        LlmStandIn("openrouter", offers=[GOOD, PAID]) as stand_in,
         tools(tmp_path, stand_in) as (benchmark_tools, _),
     ):
         with pytest.raises(error) as raised:

@@ -1,11 +1,15 @@
 """A task of a user's own, as tools and HTTP take it, read as a case and the models it is for."""
 
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gateway.benchmarks import schema
 from gateway.benchmarks.case import (
+    MOST_TEXT_CHARACTERS,
+    MOST_TEXTS,
     Case,
     Check,
     Exact,
@@ -16,6 +20,7 @@ from gateway.benchmarks.case import (
     UnitTests,
 )
 from gateway.benchmarks.running import hints_of, request_of
+from gateway.benchmarks.unit_tests import steps
 from gateway.errors import InvalidRequest, PermissionDenied
 from gateway.llm.brief import COMPLEXITY_SCHEMA, brief_hints
 from gateway.llm.completion import Hints
@@ -164,9 +169,9 @@ def read_check(value: object) -> Check:
     if value is None:
         return Unchecked()
     if isinstance(value, str) and value.strip():
-        return Exact((value,))
+        return Exact(_bounded((value,), "check"))
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return Number(float(value))
+        return _number(value, "check")
     if isinstance(value, Mapping) and len(value) == 1:
         [(kind, given)] = value.items()
         if kind in _CHECKS:
@@ -184,21 +189,48 @@ def budget_microusd(usd: float) -> int:
 def _check(kind: str, given: object) -> Check:
     match kind, given:
         case "number", int() | float() if not isinstance(given, bool):
-            return Number(float(given))
+            return _number(given, "check.number")
         case "json_schema", Mapping():
+            _tell(kind, lambda: schema.check(given))
             return JsonAnswer(given)
         case "unit_tests", str() if given.strip():
+            _tell(kind, lambda: steps(given))
             return UnitTests(given)
         case "expected", _ if texts := _texts(given):
-            return Exact(texts)
+            return Exact(_bounded(texts, "check.expected"))
         case "contains", _ if texts := _texts(given):
-            return Matches(contains=texts)
+            return Matches(contains=_bounded(texts, "check.contains"))
     takes = {
         "number": "a number",
         "json_schema": "a JSON Schema, which is an object",
         "unit_tests": "Python with asserts",
     }
     raise InvalidRequest(f"check.{kind} takes {takes.get(kind, 'a text or a list of texts')}")
+
+
+def _number(given: float, name: str) -> Number:
+    # Compared as it is: a whole number may be too large for a float.
+    if not abs(given) <= sys.float_info.max:
+        raise InvalidRequest(f"{name} takes a number that is finite and not above 1e308")
+    return Number(float(given))
+
+
+def _tell(kind: str, look: Callable[[], object]) -> None:
+    try:
+        look()
+    except ValueError as error:
+        raise InvalidRequest(f"check.{kind} {error}") from None
+
+
+def _bounded(texts: tuple[str, ...], name: str) -> tuple[str, ...]:
+    if len(texts) > MOST_TEXTS:
+        raise InvalidRequest(f"{name} takes at most {MOST_TEXTS} texts, not {len(texts)}")
+    longest = max(map(len, texts))
+    if longest > MOST_TEXT_CHARACTERS:
+        raise InvalidRequest(
+            f"{name} takes texts of up to {MOST_TEXT_CHARACTERS} characters, not {longest}"
+        )
+    return texts
 
 
 def _texts(given: object) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 import asyncio
 import glob
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from gateway.benchmarks.purse import OverBudget, Purse
@@ -57,36 +59,63 @@ class Asking:
         self._patience_seconds = patience_seconds
         self._clock = clock
 
-    async def ask(self, request: ChatRequest, hints: Hints) -> Said:
-        """Raises:
-        OverBudget: the run's budget might not pay for it; nothing was called.
+    @asynccontextmanager
+    async def asked(
+        self,
+        request: ChatRequest,
+        hints: Hints,
+        *,
+        later_microusd: int | None = 0,
+        within_microusd: int | None = None,
+    ) -> AsyncIterator[Said]:
+        """What was said; until the block is left, `later_microusd` more are held for what follows.
+
+        Such a following call is itself asked `within_microusd`, which are held already.
+
+        Raises:
+            OverBudget: the run's budget might not pay for it all; nothing was called.
         """
         left_seconds = self._patience_seconds
         for tries_left in range(MOST_TRIES - 1, -1, -1):
-            said, error = await self._ask_once(request, hints)
-            wait_seconds = _wait_seconds(error)
-            if wait_seconds is None or wait_seconds > left_seconds or not tries_left:
-                break
+            async with AsyncExitStack() as holds:
+                purse = _Held(within_microusd) if within_microusd is not None else self._purse
+                money = _Money(purse, holds, later_microusd)
+                said, error = await self._ask_once(request, hints, money)
+                wait_seconds = _wait_seconds(error)
+                if wait_seconds is None or wait_seconds > left_seconds or not tries_left:
+                    if not later_microusd:
+                        await holds.aclose()
+                    yield said
+                    return
             left_seconds -= wait_seconds
             await asyncio.sleep(wait_seconds)
-        return said
+
+    def worst_microusd(self, request: ChatRequest, hints: Hints) -> int | None:
+        """What a call may cost at most; None is not known, and 0 also what cannot be called."""
+        steps = self._completion.plan(self._only(request), request, hints).steps
+        return steps[0].worst_microusd if steps else 0
 
     async def _ask_once(
-        self, request: ChatRequest, hints: Hints
+        self, request: ChatRequest, hints: Hints, money: "_Money"
     ) -> tuple[Said, GatewayError | None]:
-        # No other model may answer in its place.
-        only = replace(self._who, models=(glob.escape(request.model),))
+        only = self._only(request)
         try:
             route = self._completion.plan(only, request, hints)
             if (refusal := route.error(self._clock())) is not None:
                 return _failed(refusal), refusal
-            # Of a subscription that ends just now, the paid twin's price is not held.
-            async with self._purse.holding(route.steps[0].worst_microusd):
-                return await self._answered(only, request, hints)
+            worst = route.steps[0].worst_microusd
+            await money.hold(worst)
+            # Of a subscription that ends just now, the price of the paid twin is not held.
+            bound = replace(hints, pays=False) if worst == 0 else hints
+            return await self._answered(only, request, bound)
         except OverBudget:
             raise
         except GatewayError as error:
             return _failed(error), error
+
+    def _only(self, request: ChatRequest) -> Caller:
+        """No other model may answer in its place."""
+        return replace(self._who, models=(glob.escape(request.model),))
 
     async def _answered(
         self, only: Caller, request: ChatRequest, hints: Hints
@@ -118,6 +147,33 @@ class Asking:
             ),
             None,
         )
+
+
+class _Held:
+    """Money that a call before this one had held for it too."""
+
+    def __init__(self, microusd: int) -> None:
+        self._microusd = microusd
+
+    @asynccontextmanager
+    async def holding(self, worst_microusd: int | None) -> AsyncIterator[None]:
+        if worst_microusd is None or worst_microusd > self._microusd:
+            raise OverBudget("it may cost more than was held for it")
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class _Money:
+    """Where a call takes its own worst case from, and what is held beside it until `holds` ends."""
+
+    purse: Purse | _Held
+    holds: AsyncExitStack
+    later_microusd: int | None
+
+    async def hold(self, worst_microusd: int | None) -> None:
+        unknown = worst_microusd is None or self.later_microusd is None
+        total = None if unknown else (worst_microusd or 0) + (self.later_microusd or 0)
+        await self.holds.enter_async_context(self.purse.holding(total))
 
 
 def _failed(error: GatewayError, answering: Answering | None = None) -> Said:

@@ -6,6 +6,10 @@ from typing import Any
 
 from gateway.llm.task import Task
 
+# Comparing takes a time that grows with both.
+MOST_TEXTS = 100
+MOST_TEXT_CHARACTERS = 2_000
+
 # Asks the judge model; gives its answer, or raises a `GatewayError`.
 Ask = Callable[[str], Awaitable[str]]
 

@@ -1,6 +1,7 @@
 """Judges an answer by its case's check."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 from gateway.benchmarks.case import (
@@ -15,12 +16,14 @@ from gateway.benchmarks.case import (
     UnitTests,
     Verdict,
 )
-from gateway.benchmarks.extraction import json_in, normalized, numbers, said, sources
+from gateway.benchmarks.extraction import normalized, numbers, said, sources
 from gateway.benchmarks.judge import judged
 from gateway.benchmarks.sandbox import Outcome, Sandbox
-from gateway.benchmarks.schema import mistake
 from gateway.errors import Refused
 
+logger = logging.getLogger(__name__)
+# An answer may be longer than the expected one by white space, marks and quotes, not by much more.
+_MOST_TIMES_LONGER, _MORE_CHARACTERS = 4, 200
 # Whether all items of a list differ takes a time that grows with the square of their number.
 MOST_JSON_CHARACTERS = 50_000
 
@@ -32,16 +35,29 @@ async def verdict(
 
     `ask` asks the judge model, whose name is `judge_model`; only a rubric needs it.
     """
-    text = said(answer)
+    try:
+        return await _verdict(case, answer, sandbox=sandbox, ask=ask, judge_model=judge_model)
+    except Exception as error:
+        # One answer must not end a run of many. What the error says may be what the answer says.
+        kind = type(error).__name__
+        logger.warning("check %s of an answer ended with %s", type(case.check).__name__, kind)
+        return Verdict(None, "", f"not judged: {kind}")
+
+
+async def _verdict(
+    case: Case, answer: str, *, sandbox: Sandbox, ask: Ask | None, judge_model: str
+) -> Verdict:
+    # Not on the loop: what takes long there keeps all other callers waiting.
+    text = await asyncio.to_thread(said, answer)
     match case.check:
         case UnitTests() as check:
             return await _tested(check, text, sandbox)
         case Exact() as check:
-            return _exact(check, text)
+            return await asyncio.to_thread(_exact, check, text)
         case Number() as check:
-            return _number(check, text)
+            return await asyncio.to_thread(_number, check, text)
         case JsonAnswer() as check:
-            return await asyncio.to_thread(_json, check, text)
+            return await _json(check, text, sandbox)
         case Matches() as check:
             return await _matches(check, text, sandbox)
         case Judged(rubric):
@@ -53,7 +69,8 @@ async def verdict(
 async def _tested(check: UnitTests, text: str, sandbox: Sandbox) -> Verdict:
     by = "unit tests"
     try:
-        outcome = await sandbox.run_tests(sources(text), check.tests, seconds=check.seconds)
+        found = await asyncio.to_thread(sources, text)
+        outcome = await sandbox.run_tests(found, check.tests, seconds=check.seconds)
     except Refused as error:
         return Verdict(None, by, str(error))
     passed = outcome.tests.count(None)
@@ -74,7 +91,8 @@ def _told(outcome: Outcome, passed: int) -> str:
 
 
 def _exact(check: Exact, text: str) -> Verdict:
-    is_right = normalized(text) in {normalized(one) for one in check.expected}
+    most = _MOST_TIMES_LONGER * max(map(len, check.expected)) + _MORE_CHARACTERS
+    is_right = len(text) <= most and normalized(text) in map(normalized, check.expected)
     return _plain("exact", is_right, "it is not the answer, or holds more than the answer")
 
 
@@ -85,26 +103,32 @@ def _number(check: Number, text: str) -> Verdict:
     return _plain("number", is_right, wrong)
 
 
-def _json(check: JsonAnswer, text: str) -> Verdict:
+async def _json(check: JsonAnswer, text: str, sandbox: Sandbox) -> Verdict:
+    by = "JSON schema"
     if len(text) > MOST_JSON_CHARACTERS:
-        return _plain("JSON schema", False, "it is too long")
+        return _plain(by, False, "it is too long")
     try:
-        value = json_in(text)
-    except ValueError:
-        return _plain("JSON schema", False, "it holds no JSON")
-    found = mistake(value, check.schema)
-    return _plain("JSON schema", found is None, f"the schema's {found} does not hold")
+        fault = await sandbox.fault(text, check.schema)
+    except Refused as error:
+        return Verdict(None, by, str(error))
+    return _plain(by, fault is None, fault or "")
 
 
 async def _matches(check: Matches, text: str, sandbox: Sandbox) -> Verdict:
-    folded = text.casefold()
     held: Sequence[bool] = (
-        *(one.casefold() in folded for one in check.contains),
-        *(one.casefold() not in folded for one in check.lacks),
+        *await asyncio.to_thread(_texts_held, check, text),
         *[bool(await sandbox.finds(one, text)) for one in check.patterns],
     )
     detail = f"{sum(held)} of {len(held)} conditions hold"
     return Verdict(sum(held) / len(held), "match", detail)
+
+
+def _texts_held(check: Matches, text: str) -> Sequence[bool]:
+    folded = text.casefold()
+    return (
+        *(one.casefold() in folded for one in check.contains),
+        *(one.casefold() not in folded for one in check.lacks),
+    )
 
 
 def _plain(by: str, is_right: bool, wrong: str) -> Verdict:

@@ -8,16 +8,18 @@ from typing import Any
 
 from gateway.benchmarks.case_json import digest
 from gateway.benchmarks.figures import Figures, Quality, figures
-from gateway.benchmarks.record import Report, Result, Run
+from gateway.benchmarks.record import Report, Result, Run, Summary
 from gateway.clock import rfc3339
+from gateway.text import displayable
 
 COLUMNS = (
     "run_id", "case_id", "task", "model", "attempt", "time", "outcome", "quality", "judged_by",
     "is_opinion", "total_ms", "first_token_ms", "tokens_per_second", "input_tokens",
     "output_tokens", "cost_usd", "memory_bytes", "route_id", "detail",
 )  # fmt: skip
-# A spreadsheet would take what begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet would take what begins so for a formula, also behind blanks.
+_FORMULA = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}",
+            "\N{FULLWIDTH HYPHEN-MINUS}", "\N{FULLWIDTH COMMERCIAL AT}")  # fmt: skip
 
 
 def to_csv(report: Report) -> str:
@@ -63,10 +65,10 @@ def run_to_json(run: Run) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def counts_to_json(report: Report) -> dict[str, Any]:
+def counts_to_json(report: Report | Summary) -> dict[str, Any]:
     return {
         "calls": report.run.settings.count,
-        "done": len(report.results),
+        "done": report.done,
         "failed": report.failed,
         "spent_usd": usd(report.spent_microusd),
     }
@@ -143,6 +145,8 @@ def _cell(value: object) -> object:
     if isinstance(value, float):
         # Not as 5e-05, which not every program reads.
         return f"{value:.6f}".rstrip("0").rstrip(".")
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
+    if isinstance(value, str):
+        text = displayable(value)
+        is_plain = not text.lstrip().startswith(_FORMULA) and not text.startswith(("\t", "\n"))
+        return text if is_plain else f"'{text}"
     return "" if value is None else value

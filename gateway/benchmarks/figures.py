@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.benchmarks.record import Report, Result
@@ -99,19 +99,20 @@ class Figures:
 
 def figures(report: Report) -> Sequence[Figures]:
     """For each model at all tasks, the best first; and then at each task, if there are several."""
-    results = report.results
-    models = list(dict.fromkeys(one.model for one in results))
-    tasks = list(dict.fromkeys(one.task for one in results))
-    total = sorted((_figures(one, ALL_TASKS, results) for one in models), key=_best_first)
-    if len(tasks) < 2:
+    by_model: dict[str, list[Result]] = {}
+    by_task: dict[str, dict[str, list[Result]]] = {}
+    for one in report.results:
+        by_model.setdefault(one.model, []).append(one)
+        by_task.setdefault(one.task, {}).setdefault(one.model, []).append(one)
+    total = _sorted(ALL_TASKS, by_model)
+    if len(by_task) < 2:
         return total
-    each = [
-        _figures(one.model, task, results)
-        for task in tasks
-        for one in total
-        if any(each.task == task and each.model == one.model for each in results)
-    ]
-    return [*total, *sorted(each, key=lambda one: (tasks.index(one.task), *_best_first(one)))]
+    return [*total, *(one for task in by_task for one in _sorted(task, by_task[task]))]
+
+
+def _sorted(task: str, by_model: Mapping[str, Sequence[Result]]) -> list[Figures]:
+    each = [_figures(model, task, results) for model, results in by_model.items()]
+    return sorted(each, key=_best_first)
 
 
 def case_means(results: Iterable[Result], measure: Measure) -> dict[str, float]:
@@ -124,8 +125,7 @@ def case_means(results: Iterable[Result], measure: Measure) -> dict[str, float]:
     return {case: statistics.fmean(values) for case, values in by_case.items()}
 
 
-def _figures(model: str, task: str, results: Sequence[Result]) -> Figures:
-    mine = [one for one in results if one.model == model and task in (ALL_TASKS, one.task)]
+def _figures(model: str, task: str, mine: Sequence[Result]) -> Figures:
     costs = [one.cost_microusd for one in mine if one.total_ms is not None]
     known = [cost for cost in costs if cost is not None]
     sizes = [one.memory_bytes for one in mine if one.memory_bytes is not None]

@@ -14,6 +14,7 @@ from gateway.benchmarks.extraction import objects_in, said
 from gateway.errors import GatewayError
 
 MOST_CHARACTERS = 24_000
+_MOST_REPLY_CHARACTERS = 10_000
 _BEST = 5
 _INSTRUCTIONS = """\
 You grade the answer of another program by a rubric. What stands between the marks {mark} is the \
@@ -71,7 +72,7 @@ def _prompt(case: Case, answer: str, *, rubric: str, word: str) -> str:
 
 def _grade(reply: str, word: str) -> int | None:
     """The judge's own, not one that it quotes from the answer."""
-    for found in objects_in(said(reply)):
+    for found in objects_in(said(reply)[:_MOST_REPLY_CHARACTERS]):
         if isinstance(found, Mapping) and found.get("word") == word:
             grade = found.get("grade")
             return grade if type(grade) is int and 1 <= grade <= _BEST else None

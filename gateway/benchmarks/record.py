@@ -13,6 +13,8 @@ Status = Literal["running", "done", "stopped", "over_budget"]
 ANSWERED = "ok"
 # The model ended its answer without a word of text.
 EMPTY = "empty"
+# Says nothing of the model, and may come otherwise when the run goes on.
+PASSING = ("rate_limited", "limit_exceeded", "unavailable", "over_budget")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """IDs rise with time: they begin with when the run was made."""
+    """IDs rise with time: they begin with when the run was made.
+
+    `is_owners` says that an owner began it. `spent_microusd` is what it had spent when it was last
+    left, None before.
+    """
 
     id: str
     name: str
@@ -66,6 +72,8 @@ class Run:
     ended: datetime | None
     status: Status
     settings: Settings
+    is_owners: bool = False
+    spent_microusd: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,11 @@ class Result:
         return self.outcome == ANSWERED
 
     @property
+    def is_final(self) -> bool:
+        """Whether it need not be asked again: an outage is no answer, nor one without its grade."""
+        return self.outcome not in PASSING and not (self.is_opinion and self.quality is None)
+
+    @property
     def tokens_per_second(self) -> float | None:
         """Of the whole answer, from the question on."""
         if not self.was_answered or not self.total_ms or not self.output_tokens:
@@ -122,6 +135,10 @@ class Report:
     spent_microusd: int | None
 
     @property
+    def done(self) -> int:
+        return len(self.results)
+
+    @property
     def failed(self) -> int:
         return sum(not one.was_answered for one in self.results)
 
@@ -131,7 +148,18 @@ class Report:
 
     @property
     def is_whole(self) -> bool:
-        return len(self.results) >= self.run.settings.count
+        final = sum(one.is_final for one in self.results)
+        return final >= self.run.settings.count
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A run without its results: `done` counts them, and `failed` those that are no answers."""
+
+    run: Run
+    done: int
+    failed: int
+    spent_microusd: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,16 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 from gateway import request_id
 from gateway.benchmarks.asking import Asking, Said
-from gateway.benchmarks.case import Ask, Case, Unchecked, Verdict
+from gateway.benchmarks.case import Ask, Case, Judged, Unchecked, Verdict
 from gateway.benchmarks.checks import verdict
+from gateway.benchmarks.judge import MOST_CHARACTERS
 from gateway.benchmarks.purse import OverBudget
 from gateway.benchmarks.record import EMPTY, Progress, Result, Run, Turn
 from gateway.benchmarks.sandbox import Sandbox
 from gateway.benchmarks.store import BenchmarkStore
+from gateway.benchmarks.teaching import Teaching
 from gateway.clock import Clock
 from gateway.errors import GatewayError, Unavailable
-from gateway.evidence.evidence import Evidence
-from gateway.evidence.observation import Observation
 from gateway.llm.completion import Hints
 from gateway.llm.messages import ChatRequest, Message, Text
 
@@ -26,7 +26,10 @@ OnProgress = Callable[[Progress], Awaitable[None]]
 MemoryOf = Callable[[str], Awaitable[int | None]]
 
 JUDGE_TOKENS = 2_048
-OPINION_WEIGHT = 0.5
+# What a judge is told beside the question, the answer and the rubric, in letters.
+INSTRUCTION_LETTERS = 2_000
+# More than most tokens have: the judge of an answer is paid for before it is there.
+LETTERS_OF_A_TOKEN = 6
 # What is not judged says as little of a model as what no model answered.
 UNJUDGED = Verdict(None, "", "")
 
@@ -38,9 +41,15 @@ def request_of(case: Case, model: str) -> ChatRequest:
 
 
 def hints_of(case: Case) -> Hints:
-    # An answer to less than was asked would be judged as one to all of it.
+    # An answer to less than was asked would be judged as one to all of it, and one to what the
+    # caller's own prompting strategy makes of it as one to the case.
     return Hints(
-        task=case.task, complexity=case.complexity, context="personal", degrades=False, learns=False
+        task=case.task,
+        complexity=case.complexity,
+        context="personal",
+        degrades=False,
+        learns=False,
+        is_worded=False,
     )
 
 
@@ -49,11 +58,20 @@ def judge_request(prompt: str, judge: str) -> ChatRequest:
     return ChatRequest(judge, (message,), max_output_tokens=JUDGE_TOKENS)
 
 
-JUDGE_HINTS = Hints(task="complex", context="personal", degrades=False, learns=False)
+def longest_judge_request(case: Case, check: Judged, judge: str) -> ChatRequest:
+    """At least as long as what the judge will be asked, but for very long words."""
+    answer = min(case.max_output_tokens * LETTERS_OF_A_TOKEN, MOST_CHARACTERS)
+    words = "word " * ((INSTRUCTION_LETTERS + answer) // len("word "))
+    return judge_request(f"{case.prompt}{check.rubric}{words}", judge)
+
+
+JUDGE_HINTS = Hints(
+    task="complex", context="personal", degrades=False, learns=False, is_worded=False
+)
 
 
 class Running:
-    """Use it once. `counts` says of which cases the router may learn."""
+    """Use it once. `renew` says that it goes on, and raises if another process does it now."""
 
     def __init__(
         self,
@@ -62,10 +80,10 @@ class Running:
         asking: Asking,
         store: BenchmarkStore,
         sandbox: Sandbox,
-        evidence: Evidence,
+        teaching: Teaching,
         memory: MemoryOf,
         spent: Callable[[], Awaitable[int]],
-        counts: Callable[[Case], bool],
+        renew: Callable[[], Awaitable[None]],
         is_local: Callable[[str], bool],
         clock: Clock,
     ) -> None:
@@ -73,10 +91,10 @@ class Running:
         self._asking = asking
         self._store = store
         self._sandbox = sandbox
-        self._evidence = evidence
+        self._teaching = teaching
         self._memory = memory
         self._spent = spent
-        self._counts = counts
+        self._renew = renew
         self._is_local = is_local
         self._clock = clock
         self._telling = asyncio.Lock()
@@ -113,15 +131,16 @@ class Running:
 
     async def _work(self, turns: Iterator[Turn], tell: OnProgress) -> None:
         # By it the ledger knows what the run has cost.
-        request_id.begin(self._run.id)
+        request_id.begin_run(self._run.id)
         for turn in turns:
+            await self._renew()
             try:
                 result = await self._result(turn)
             except OverBudget:
                 self.left_out += 1
                 continue
-            await self._store.save(result)
-            await self._learn(turn.case, result)
+            if await self._store.save(result):
+                await self._teaching.learn(turn.case, result)
             async with self._telling:
                 # One after the other, so that what is told only ever grows.
                 self._done += 1
@@ -129,10 +148,15 @@ class Running:
                 await tell(await self._progress(result))
 
     async def _result(self, turn: Turn) -> Result:
+        """Raises:
+        OverBudget: the budget may not pay for the answer, or not for its judge.
+        """
         case, model = turn.case, turn.model
-        said = await self._asking.ask(request_of(case, model), hints_of(case))
-        memory = await self._memory(model) if said.total_ms is not None else None
-        judged = await self._judged(case, said)
+        held = self._worst_of_judge(case)
+        request = request_of(case, model)
+        async with self._asking.asked(request, hints_of(case), later_microusd=held) as said:
+            memory = await self._memory(model) if said.total_ms is not None else None
+            judged = await self._judged(case, said, held or 0)
         return Result(
             run_id=self._run.id,
             case_id=case.id,
@@ -154,13 +178,20 @@ class Running:
             route_id=said.route_id,
         )
 
-    async def _judged(self, case: Case, said: Said) -> Verdict:
+    def _worst_of_judge(self, case: Case) -> int | None:
+        judge = self._run.settings.judge
+        if judge is None or not isinstance(case.check, Judged):
+            return 0
+        request = longest_judge_request(case, case.check, judge)
+        return self._asking.worst_microusd(request, JUDGE_HINTS)
+
+    async def _judged(self, case: Case, said: Said, held_microusd: int) -> Verdict:
         if said.total_ms is None or isinstance(case.check, Unchecked):
             return UNJUDGED
         if said.outcome == EMPTY:
             return Verdict(0.0, "no answer", "the answer has no text")
         judge = self._run.settings.judge
-        ask = None if judge is None else self._ask_of(judge)
+        ask = None if judge is None else self._ask_of(judge, held_microusd)
         try:
             return await verdict(
                 case, said.text, sandbox=self._sandbox, ask=ask, judge_model=judge or "model"
@@ -168,28 +199,16 @@ class Running:
         except GatewayError as error:
             return Verdict(None, "", f"not judged: {error}"[:300])
 
-    def _ask_of(self, judge: str) -> Ask:
+    def _ask_of(self, judge: str, held_microusd: int) -> Ask:
         async def ask(prompt: str) -> str:
-            said = await self._asking.ask(judge_request(prompt, judge), JUDGE_HINTS)
-            if said.total_ms is None:
-                raise Unavailable(f"{judge}: {said.detail}", retry_after_seconds=1)
-            return said.text
+            request = judge_request(prompt, judge)
+            asked = self._asking.asked(request, JUDGE_HINTS, within_microusd=held_microusd)
+            async with asked as said:
+                if said.total_ms is None:
+                    raise Unavailable(f"{judge}: {said.detail}", retry_after_seconds=1)
+                return said.text
 
         return ask
-
-    async def _learn(self, case: Case, result: Result) -> None:
-        if result.quality is None or not self._counts(case):
-            return
-        seen = Observation(
-            model=result.model,
-            task=result.task,
-            kind="benchmark",
-            quality=result.quality,
-            weight=OPINION_WEIGHT if result.is_opinion else 1.0,
-            source=f"benchmark:{self._run.id}",
-            at=result.time,
-        )
-        await self._evidence.record([seen])
 
     async def _progress(self, last: Result | None) -> Progress:
         return Progress(

@@ -15,6 +15,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,22 @@ from gateway.errors import Refused
 MEMORY_BYTES = 512 * 1024 * 1024
 OPEN_FILES = 32
 MOST_RESULT_BYTES = 1024 * 1024
-SEARCH_SECONDS = 2.0
+# Looking for a pattern and holding against a schema: by the clock, and of the processor.
+LOOK_SECONDS, LOOK_CPU_SECONDS = 8.0, 2
+LOOK_MEMORY_BYTES = 256 * 1024 * 1024
 # What starting takes on a busy machine, and ending after SIGTERM.
 START_SECONDS, STOP_SECONDS = 5.0, 2.0
 _ROOT = Path(__file__).parents[2]
+# What holding against a schema imports; the program has no site-packages of its own.
+_SCHEMA_PACKAGES = (
+    "jsonschema",
+    "jsonschema_specifications",
+    "referencing",
+    "rpds",
+    "attr",
+    "attrs",
+    "typing_extensions",
+)
 _PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from gateway.benchmarks.sandboxed.start import main; main()"
@@ -87,9 +101,32 @@ class Sandbox:
 
     async def finds(self, pattern: str, text: str) -> bool | None:
         """Whether a regular expression is found; None, when looking takes too long."""
-        limits = {"job": "search", "seconds": SEARCH_SECONDS}
-        told = await self._told({"pattern": pattern, "text": text}, limits)
-        return bool(told[0]["found"]) if told else None
+        told = await self._looked("search", {"pattern": pattern, "text": text})
+        return bool(told["found"]) if "found" in told else None
+
+    async def fault(self, text: str, schema: Mapping[str, Any]) -> str | None:
+        """Why a text holds no JSON of this schema, None where it does.
+
+        Raises:
+            Refused: finding out takes too long, or cannot be done.
+        """
+        job = {"text": text, "schema": schema, "paths": _schema_paths()}
+        told = await self._looked("schema", job)
+        if "fault" not in told:
+            why = told.get("error", "it takes too long")
+            raise Refused(f"not held against the schema: {why}")
+        return None if told["fault"] is None else str(told["fault"])
+
+    async def _looked(self, job: str, given: Any) -> Mapping[str, Any]:
+        """Nothing, where it took too long or too much."""
+        limits = {
+            "job": job,
+            "seconds": LOOK_SECONDS,
+            "cpu_seconds": LOOK_CPU_SECONDS,
+            "memory_bytes": LOOK_MEMORY_BYTES,
+        }
+        told = await self._told(given, limits)
+        return told[0] if told else {}
 
     async def _told(self, job: Any, limits: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         async with self._turns:
@@ -166,6 +203,15 @@ class _Program:
         if process and process.poll() is None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+@lru_cache(1)
+def _schema_paths() -> Sequence[str]:
+    """Found without loading them, which takes 100 ms and is not needed here."""
+    specs = filter(None, map(find_spec, _SCHEMA_PACKAGES))
+    origins = [Path(spec.origin) for spec in specs if spec.origin]
+    roots = [one.parents[1] if one.name == "__init__.py" else one.parent for one in origins]
+    return tuple(dict.fromkeys(map(str, roots)))
 
 
 def _check_platform() -> None:

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from gateway.benchmarks import schema
 from gateway.benchmarks.case import (
+    MOST_TEXT_CHARACTERS,
+    MOST_TEXTS,
     Case,
     Check,
     Exact,
@@ -30,7 +32,10 @@ SHIPPED = "suite.yaml"
 _MOST_OUTPUT_TOKENS = 2048
 _Text = Annotated[str, Field(min_length=1)]
 # YAML knows lists only.
-_Texts = Annotated[tuple[_Text, ...], Field(strict=False)]
+_Texts = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=MOST_TEXT_CHARACTERS)], ...],
+    Field(strict=False, max_length=MOST_TEXTS),
+]
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 

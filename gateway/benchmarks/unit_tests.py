@@ -15,11 +15,11 @@ def steps(tests: str) -> Sequence[Step]:
         ValueError: it is not Python, or holds no test.
     """
     try:
-        body = ast.parse(tests).body
-    except (SyntaxError, RecursionError) as error:
+        found = [step for node in ast.parse(tests).body for step in _steps_of(node)]
+        names_tested(tests)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         raise ValueError(f"is not Python{f', see its line {line}' if line else ''}") from None
-    found = [step for node in body for step in _steps_of(node)]
     if not count(found):
         raise ValueError("holds neither an assert nor a def test_…() at its top level")
     return found

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from gateway.benchmarks.comparison import Comparison, Difference, Line
 from gateway.benchmarks.figures import ALL_TASKS, Figures, Quality, Spread, figures
-from gateway.benchmarks.record import Report, Run
+from gateway.benchmarks.record import Report, Run, Summary
 from gateway.usage.limit import dollars
 
 NONE = "-"
@@ -118,13 +118,13 @@ def headline(report: Report) -> str:
     return f"{said}, ahead of {second.model}: {quality(second.quality)}"
 
 
-def state(report: Report) -> str:
+def state(report: Report | Summary) -> str:
     """How far it came, such as `is done: 40 of 40 calls, 2 of them failed, for $0.01`."""
     settings = report.run.settings
     spent = UNKNOWN if report.spent_microusd is None else dollars(report.spent_microusd)
     failed = f", {report.failed} of them failed" if report.failed else ""
     return (
-        f"{_STATUS[report.run.status]}: {len(report.results)} of {settings.count} calls{failed}, "
+        f"{_STATUS[report.run.status]}: {report.done} of {settings.count} calls{failed}, "
         f"for {spent}"
     )
 

@@ -1,5 +1,6 @@
 """The page `/benchmarks`: how the models did in a run, and over time, in charts and tables."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -11,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.benchmarks import words
 from gateway.benchmarks.figures import ALL_TASKS, Figures, figures
-from gateway.benchmarks.record import Report
+from gateway.benchmarks.record import Report, Run, Summary
 from gateway.benchmarks.runner import LAST, Benchmarks
 from gateway.clock import rfc3339
 from gateway.endpoints.authentication import reader
@@ -24,6 +25,8 @@ PATH = "/benchmarks"
 MOST_RUNS = 20
 # More marks than this could not be told apart.
 MOST_CHARTED = 12
+# A run, and the quality of each of its models.
+_Past = tuple[Run, Mapping[str, float]]
 
 
 def benchmark_page_routes(
@@ -49,33 +52,33 @@ class _Pages:
 
     async def _shown(self, request: Request) -> Response:
         who = reader(request.state.caller)
-        latest = await self._benchmarks.reports(who, MOST_RUNS)
+        latest = await self._benchmarks.summaries(who, MOST_RUNS)
         wanted = request.query_params.get("run", LAST)
         if not latest and wanted == LAST:
             return self._page("benchmarks.html", {"report": None, "runs": (), "charts": ()})
-        known = next((one for one in latest if wanted in (LAST, one.run.id)), None)
-        report = known or await self._benchmarks.report(who, wanted)
+        report = await self._benchmarks.report(who, latest[0].run.id if wanted == LAST else wanted)
+        qualities = await self._benchmarks.qualities([one.run.id for one in latest])
+        history = [(one.run, qualities.get(one.run.id, {})) for one in latest]
+        shown = await asyncio.to_thread(_shown, report, history)
         return self._page(
             "benchmarks.html",
             {
-                "report": _report(report),
+                **shown,
                 "runs": [self._run(one, is_shown=one.run.id == report.run.id) for one in latest],
-                "charts": _charts(report, latest),
                 "head": words.HEAD,
-                "tables": _tables(report),
                 "export": f"{self._root}/v1/benchmarks/{quote(report.run.id)}/export",
             },
         )
 
-    def _run(self, report: Report, *, is_shown: bool) -> Mapping[str, object]:
-        run = report.run
+    def _run(self, summary: Summary, *, is_shown: bool) -> Mapping[str, object]:
+        run = summary.run
         return {
             "path": f"{self._root}{PATH}?run={quote(run.id)}",
             "id": run.id,
             "name": run.name,
             "started": rfc3339(run.started),
             "asked": words.asked(run),
-            "state": words.state(report),
+            "state": words.state(summary),
             "is_shown": is_shown,
         }
 
@@ -109,7 +112,17 @@ class _Pages:
         return html_page(template, {**frame, **values}, status=status, headers=headers)
 
 
-def _report(report: Report) -> Mapping[str, object]:
+def _shown(report: Report, history: Sequence[_Past]) -> Mapping[str, object]:
+    every = figures(report)
+    total = [one for one in every if one.task == ALL_TASKS]
+    return {
+        "report": _report(report, total),
+        "charts": _charts(total, history),
+        "tables": _tables(every),
+    }
+
+
+def _report(report: Report, total: Sequence[Figures]) -> Mapping[str, object]:
     run = report.run
     return {
         "id": run.id,
@@ -120,16 +133,14 @@ def _report(report: Report) -> Mapping[str, object]:
         "started": rfc3339(run.started),
         "judges": words.judges(report),
         "caller": run.caller,
-        "failures": [
-            (one.model, words.failures(one)) for one in _of_all_tasks(report) if words.failures(one)
-        ],
+        "failures": [(one.model, words.failures(one)) for one in total if words.failures(one)],
     }
 
 
-def _tables(report: Report) -> list[dict[str, Any]]:
+def _tables(every: Sequence[Figures]) -> list[dict[str, Any]]:
     """First all tasks, whose rows have the numbers of the charts; then each task."""
     by_task: dict[str, list[tuple[str, ...]]] = {}
-    for one in figures(report):
+    for one in every:
         by_task.setdefault(one.task, []).append(words.row(one))
     return [
         {"title": "All tasks" if task == ALL_TASKS else task.replace("_", " ").capitalize(),
@@ -138,9 +149,8 @@ def _tables(report: Report) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _charts(report: Report, latest: Sequence[Report]) -> Sequence[Mapping[str, str]]:
+def _charts(total: Sequence[Figures], history: Sequence[_Past]) -> Sequence[Mapping[str, str]]:
     """Those for which something was measured."""
-    total = _of_all_tasks(report)
     by_cost = [
         (number, one, one.microusd_per_answer / 1_000)
         for number, one in enumerate(total, 1)
@@ -164,30 +174,24 @@ def _charts(report: Report, latest: Sequence[Report]) -> Sequence[Mapping[str, s
         if points:
             svg = scatter(chart_id, points, title=title, unit=unit)
             charts.append({"title": title, "svg": svg})
-    if history := _history(total, latest):
-        charts.append({"title": "Quality over time", "svg": history})
+    if line := _history(total, history):
+        charts.append({"title": "Quality over time", "svg": line})
     return charts
 
 
-def _history(total: Sequence[Figures], latest: Sequence[Report]) -> Markup | None:
+def _history(total: Sequence[Figures], history: Sequence[_Past]) -> Markup | None:
     """Of the models of the run that is shown, where there is more than one run."""
-    runs = sorted(latest, key=lambda one: one.run.id)
+    runs = sorted(history, key=lambda one: one[0].id)
     series = []
     for number, one in enumerate(total[:MOST_CHARTED], 1):
-        found = [(place, _quality_of(one.model, run)) for place, run in enumerate(runs)]
-        points = [(place, quality) for place, quality in found if quality is not None]
+        points = [
+            (place, qualities[one.model])
+            for place, (_, qualities) in enumerate(runs)
+            if one.model in qualities
+        ]
         if points:
             series.append(Series(number, one.model, points))
     if len(runs) < 2 or not series:
         return None
-    days = [f"{one.run.started:%d %b}".removeprefix("0") for one in runs]
+    days = [f"{run.started:%d %b}".removeprefix("0") for run, _ in runs]
     return over_time("history", series, days, title="Quality over time")
-
-
-def _quality_of(model: str, report: Report) -> float | None:
-    found = next((one for one in _of_all_tasks(report) if one.model == model), None)
-    return found.quality.mean if found and found.quality else None
-
-
-def _of_all_tasks(report: Report) -> list[Figures]:
-    return [one for one in figures(report) if one.task == ALL_TASKS]

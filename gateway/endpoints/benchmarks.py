@@ -1,5 +1,6 @@
 """`/v1/benchmarks`: start benchmarks of models, follow them, read them, and take them along."""
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from gateway.benchmarks.asked import MOST_OUTPUT_TOKENS, read_task
+from gateway.benchmarks.bounds import MOST_BUDGET_USD
 from gateway.benchmarks.case import Case
 from gateway.benchmarks.choosing import chosen
 from gateway.benchmarks.export import (
@@ -23,7 +25,7 @@ from gateway.benchmarks.export import (
     to_json,
     usd,
 )
-from gateway.benchmarks.record import Progress, Run, Settings
+from gateway.benchmarks.record import Progress, Run, Settings, Summary
 from gateway.benchmarks.runner import Benchmarks
 from gateway.benchmarks.suite import shipped_suite
 from gateway.caller import Caller
@@ -38,7 +40,7 @@ from gateway.endpoints.openai_problems import (
     refused_body,
 )
 from gateway.endpoints.validated import StrictBody
-from gateway.errors import GatewayError, InvalidRequest
+from gateway.errors import GatewayError, InvalidRequest, PermissionDenied
 
 LIMIT_BYTES = 1024 * 1024
 USUAL_MODELS = 3
@@ -46,6 +48,8 @@ MOST_MODELS = 50
 MOST_CASES = 100
 MOST_LISTED = 50
 FORMATS = ("csv", "json")
+# The key that may benchmark with the tools may do so here.
+TOOL = "benchmark_tasks"
 _QUIET = {"cache-control": "private, no-store"}
 
 
@@ -76,7 +80,7 @@ class BenchmarkBody(StrictBody):
     max_cases: int | None = Field(None, ge=1)
     runs: int = Field(1, ge=1)
     parallel: int = Field(2, ge=1)
-    budget_usd: float | None = Field(None, ge=0, allow_inf_nan=False)
+    budget_usd: float | None = Field(None, ge=0, le=MOST_BUDGET_USD, allow_inf_nan=False)
     judge: str | None = None
 
 
@@ -90,14 +94,14 @@ def benchmark_routes(
 
     async def listed(request: Request) -> Response:
         who = reader(request.state.caller)
-        reports = await benchmarks.reports(who, MOST_LISTED)
-        rows = [{**run_to_json(one.run), **counts_to_json(one)} for one in reports]
+        summaries = await benchmarks.summaries(who, MOST_LISTED)
+        rows = await asyncio.to_thread(_rows, summaries)
         return JSONResponse({"object": "list", "data": rows}, headers=_QUIET)
 
     async def one(request: Request) -> Response:
         who = reader(request.state.caller)
         report = await benchmarks.report(who, request.path_params["id"])
-        return JSONResponse(to_json(report), headers=_QUIET)
+        return JSONResponse(await asyncio.to_thread(to_json, report), headers=_QUIET)
 
     async def export(request: Request) -> Response:
         who = reader(request.state.caller)
@@ -108,16 +112,18 @@ def benchmark_routes(
         name = f"benchmark-{report.run.id}.{wanted}"
         headers = {**_QUIET, "content-disposition": f'attachment; filename="{name}"'}
         if wanted == "csv":
-            return PlainTextResponse(to_csv(report), media_type="text/csv", headers=headers)
-        return JSONResponse(to_json(report), headers=headers)
+            text = await asyncio.to_thread(to_csv, report)
+            return PlainTextResponse(text, media_type="text/csv", headers=headers)
+        return JSONResponse(await asyncio.to_thread(to_json, report), headers=headers)
 
     async def start(request: Request) -> Response:
-        who = spender(request.state.caller)
+        who = _allowed(spender(request.state.caller))
         run = await _run(benchmarks, who, _read(await request.body()))
         if "text/event-stream" in request.headers.get("accept", ""):
             return _Streamed(benchmarks, who, run, keepalive_seconds)
         async with WhileConnected(request.receive):
-            return JSONResponse(to_json(await benchmarks.carry_out(who, run)), headers=_QUIET)
+            report = await benchmarks.carry_out(who, run)
+            return JSONResponse(await asyncio.to_thread(to_json, report), headers=_QUIET)
         return CLIENT_LEFT
 
     return [
@@ -136,6 +142,19 @@ def benchmark_routes(
     ]
 
 
+def _allowed(who: Caller) -> Caller:
+    """Raises:
+    PermissionDenied: its key is not for benchmarks.
+    """
+    if not who.may_use_tool(TOOL):
+        raise PermissionDenied(f"the key of {who.name!r} may not use {TOOL}")
+    return who
+
+
+def _rows(summaries: Sequence[Summary]) -> list[Mapping[str, Any]]:
+    return [{**run_to_json(one.run), **counts_to_json(one)} for one in summaries]
+
+
 def _read(body: bytes) -> BenchmarkBody:
     try:
         return BenchmarkBody.model_validate_json(body or b"{}")
@@ -152,16 +171,22 @@ async def _run(benchmarks: Benchmarks, who: Caller, asked: BenchmarkBody) -> Run
         return await benchmarks.resume(who, asked.resume, budget_microusd=budget)
     models = benchmarks.models(who, asked.models) or benchmarks.free_models(who, asked.max_models)
     judge = None if asked.judge is None else benchmarks.models(who, [asked.judge])[0]
-    every = _own_cases(benchmarks, who, asked.cases) if asked.cases else shipped_suite()
+    every = await _own_cases(benchmarks, who, asked.cases) if asked.cases else shipped_suite()
     cases = chosen(every, tasks=asked.tasks, has_judge=judge is not None, most=asked.max_cases)
     settings = Settings(cases, tuple(models), asked.runs, asked.parallel, budget, judge)
     return await benchmarks.begin(who, settings, asked.name)
 
 
-def _own_cases(benchmarks: Benchmarks, who: Caller, bodies: Sequence[CaseBody]) -> Sequence[Case]:
-    given = [body.model_dump(exclude_none=True) for body in bodies]
-    tasks = [read_task(one, may_run_code=who.is_owner) for one in given]
-    return [benchmarks.understood(who, one).case for one in tasks]
+async def _own_cases(
+    benchmarks: Benchmarks, who: Caller, bodies: Sequence[CaseBody]
+) -> Sequence[Case]:
+    cases = []
+    for body in bodies:
+        task = read_task(body.model_dump(exclude_none=True), may_run_code=who.is_owner)
+        cases.append(benchmarks.understood(task).case)
+        # Others wait no longer than one of them takes.
+        await asyncio.sleep(0)
+    return cases
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +224,8 @@ class _Streamed(Response):
                 async with stream.open({}), stream.telling(_error_events):
                     tell = _Progressing(stream)
                     report = await self._benchmarks.carry_out(self._who, self._run, tell)
-                    await stream.write(_event("benchmark", to_json(report)))
+                    whole = await asyncio.to_thread(to_json, report)
+                    await stream.write(_event("benchmark", whole))
             except Exception:
                 # The stream has told it, and the log has what nobody expected.
                 return

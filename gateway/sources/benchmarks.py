@@ -1,12 +1,13 @@
 """Documents about benchmarks: `benchmark:{id}`, and `benchmark:last` for the latest."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
 from gateway.benchmarks import words
 from gateway.benchmarks.comparison import compare
 from gateway.benchmarks.figures import ALL_TASKS, Figures, figures
-from gateway.benchmarks.record import Report
+from gateway.benchmarks.record import Report, Summary
 from gateway.benchmarks.runner import LAST, Benchmarks
 from gateway.caller import LOCAL
 from gateway.clock import rfc3339
@@ -78,17 +79,31 @@ class BenchmarkSource:
 
     async def read(self, document_id: DocumentId) -> Document:
         wanted = document_id.values["id"]
-        latest = await self._benchmarks.reports(LOCAL, LISTED)
+        latest = await self._benchmarks.summaries(LOCAL, LISTED)
         if wanted == LAST and not latest:
             raise NotFound(NONE_YET)
-        report = latest[0] if wanted == LAST else await self._report(wanted, latest)
+        report = await self._report(latest[0].run.id if wanted == LAST else wanted, latest)
+        before = _before(report, latest)
+        earlier = None if before is None else await self._report(before.run.id, latest)
+        return await asyncio.to_thread(
+            self._document, document_id, report, latest=latest, earlier=earlier
+        )
+
+    def _document(
+        self,
+        document_id: DocumentId,
+        report: Report,
+        *,
+        latest: Sequence[Summary],
+        earlier: Report | None,
+    ) -> Document:
         headline = plain(words.headline(report))
         run = report.run
         return Document(
             id=document_id,
             title=f"Benchmark {plain(run.name)}, {run.started:%Y-%m-%d}: {headline}",
             summary=f"{headline}; {words.asked(run)}; judged by {plain(words.judges(report))}.",
-            text=_text(report, latest),
+            text=_text(report, latest, earlier),
             as_of=_as_of(report),
             source=self.told_by,
             metadata={
@@ -99,7 +114,7 @@ class BenchmarkSource:
             },
         )
 
-    async def _report(self, run_id: str, latest: Sequence[Report]) -> Report:
+    async def _report(self, run_id: str, latest: Sequence[Summary]) -> Report:
         try:
             return await self._benchmarks.report(LOCAL, run_id)
         except NotFound as error:
@@ -107,7 +122,8 @@ class BenchmarkSource:
             raise NotFound(str(error), suggestions=suggestions) from error
 
 
-def _text(report: Report, latest: Sequence[Report]) -> str:
+def _text(report: Report, latest: Sequence[Summary], earlier: Report | None) -> str:
+    every = figures(report)
     run = report.run
     facts = {
         "Benchmark": f"`{plain(run.id)}`, of {plain(run.caller)}",
@@ -120,9 +136,9 @@ def _text(report: Report, latest: Sequence[Report]) -> str:
     parts = [
         f"**{plain(words.headline(report))}.**",
         table(("What", "Value"), facts.items()),
-        *_tables(figures(report)),
-        _failures(report),
-        _changes(report, latest),
+        *_tables(every),
+        _failures(every),
+        "" if earlier is None else _changes(earlier, report),
         f"## How sure that is\n\n{_HOW_SURE}",
         _others(report, latest),
     ]
@@ -144,10 +160,10 @@ def _row(one: Figures) -> tuple[str, ...]:
     return (f"`{plain(model)}`", *cells)
 
 
-def _failures(report: Report) -> str:
+def _failures(every: Sequence[Figures]) -> str:
     rows = [
         (f"`{plain(one.model)}`", words.failures(one), plain(_reason(one)))
-        for one in figures(report)
+        for one in every
         if one.task == ALL_TASKS and words.failures(one)
     ][:MOST_FAILURES]
     head = ("Model", "Outcomes", "Such as")
@@ -159,25 +175,36 @@ def _reason(one: Figures) -> str:
     return next(failed, "")
 
 
-def _changes(report: Report, latest: Sequence[Report]) -> str:
-    """Against the latest run before it that asked some of the same."""
-    for before in latest:
-        if before.run.id >= report.run.id:
-            continue
-        comparison = compare(before, report)
-        both = {line.model for line in comparison.lines if line.first and line.second}
-        if comparison.shared and both:
-            rows = [
-                (f"`{plain(row[0])}`", *row[1:])
-                for row in words.compared(comparison)
-                if row[0] in both
-            ]
-            title = f"## Since {rfc3339(before.run.started)}, over {len(comparison.shared)} cases"
-            return f"{title}\n\n{table(words.COMPARED, rows)}"
-    return ""
+def _before(report: Report, latest: Sequence[Summary]) -> Summary | None:
+    """The latest run before it that asked some of the same, of some of the same models."""
+    models = set(report.models)
+    cases = {case.id: case for case in report.run.settings.cases}
+    return next(
+        (
+            one
+            for one in latest
+            if one.run.id < report.run.id
+            and one.done
+            and not models.isdisjoint(one.run.settings.models)
+            and any(cases.get(case.id) == case for case in one.run.settings.cases)
+        ),
+        None,
+    )
 
 
-def _others(report: Report, latest: Sequence[Report]) -> str:
+def _changes(before: Report, report: Report) -> str:
+    comparison = compare(before, report)
+    both = {line.model for line in comparison.lines if line.first and line.second}
+    rows = [
+        (f"`{plain(row[0])}`", *row[1:]) for row in words.compared(comparison) if row[0] in both
+    ]
+    if not rows:
+        return ""
+    title = f"## Since {rfc3339(before.run.started)}, over {len(comparison.shared)} cases"
+    return f"{title}\n\n{table(words.COMPARED, rows)}"
+
+
+def _others(report: Report, latest: Sequence[Summary]) -> str:
     rows = [
         (
             f"`benchmark:{plain(one.run.id)}`",

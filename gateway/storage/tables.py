@@ -196,7 +196,8 @@ stored_responses = Table(
 )
 
 # What was seen of how good a model's answers are: one line for each answer that was
-# judged, or for several of one moment (`looks`).
+# judged, or for several of one moment or day (`looks`). All of one caller at one model and task
+# weigh `most_weight` together.
 evidence = Table(
     "evidence",
     tables,
@@ -209,9 +210,16 @@ evidence = Table(
     Column("weight", Double, nullable=False),
     Column("looks", Integer, nullable=False),
     Column("source", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("most_weight", Double),
     Index("evidence_by_time", "time"),
+    Index("evidence_by_source", "source"),
+    # A number that was given to a line that is gone would hide the next one from other processes.
+    sqlite_autoincrement=True,
 )
 
+# `carrier` is what carries a run out, which says with each `beat` that it still does. What a run
+# has spent is kept with it, for lines of usage go sooner.
 benchmark_runs = Table(
     "benchmark_runs",
     tables,
@@ -222,7 +230,12 @@ benchmark_runs = Table(
     Column("ended", BigInteger),
     Column("status", Text, nullable=False),
     Column("settings", Text, nullable=False),
+    Column("is_owners", Integer, nullable=False),
+    Column("spent_microusd", BigInteger),
+    Column("carrier", Text),
+    Column("beat", BigInteger),
     Index("benchmark_runs_by_start", "started"),
+    Index("benchmark_runs_of_caller", "caller", "started"),
 )
 
 # One line for each answer of a run; `attempt` counts the times that a case was asked.

@@ -74,7 +74,8 @@ def run(
     runs: Annotated[int, typer.Option(min=1, help="How often each model gets each case.")] = 1,
     parallel: Annotated[int, typer.Option(min=1, help="How many calls run at once.")] = 2,
     budget: Annotated[
-        float | None, typer.Option(min=0, help="US dollars that it may cost at most.")
+        float | None,
+        typer.Option(min=0, max=1_000_000, help="US dollars that it may cost at most."),
     ] = None,
     judge: Annotated[
         str | None, typer.Option(help="A model that judges what no check can; an opinion.")
@@ -129,7 +130,7 @@ def listed(config: ConfigFile = None) -> None:
 
     async def work() -> None:
         async with _opened(config) as benchmarks:
-            show_runs(Screens.usual(), await benchmarks.reports(LOCAL, MOST_LISTED))
+            show_runs(Screens.usual(), await benchmarks.summaries(LOCAL, MOST_LISTED))
 
     asyncio.run(work())
 
@@ -224,7 +225,7 @@ async def _begun(benchmarks: "Benchmarks", wanted: Wanted, screens: "Screens") -
             raise InvalidRequest("--resume goes on with a run as it was begun; name it alone")
         return await benchmarks.resume(LOCAL, wanted.resume, budget_microusd=wanted.budget_microusd)
     settings = settings_of(benchmarks, wanted, screens)
-    estimate = benchmarks.estimate(LOCAL, settings)
+    estimate = await benchmarks.estimate(LOCAL, settings)
     screens.tell(estimate_words(settings, estimate))
     if estimate.paid and wanted.budget_usd is None:
         raise InvalidRequest(

@@ -14,7 +14,7 @@ from gateway.terminal.printable import one_line
 
 if TYPE_CHECKING:
     from gateway.benchmarks.comparison import Comparison
-    from gateway.benchmarks.record import Estimate, Report, Run, Settings
+    from gateway.benchmarks.record import Estimate, Report, Run, Settings, Summary
     from gateway.benchmarks.record import Progress as Told
     from gateway.benchmarks.running import OnProgress
 
@@ -67,11 +67,12 @@ async def showing(screens: Screens, run: "Run") -> AsyncIterator["OnProgress"]:
         yield _Lines(screens)
         return
     columns = (
-        TextColumn("{task.description}"),
+        # Names of models and runs are no markup.
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[told]}"),
+        TextColumn("{task.fields[told]}", markup=False),
     )
     with Progress(*columns, console=screens.aside, transient=True) as bar:
         yield _Bar(bar, run)
@@ -134,14 +135,14 @@ def show_comparison(screens: Screens, comparison: "Comparison") -> None:
     )
 
 
-def show_runs(screens: Screens, reports: "Sequence[Report]") -> None:
+def show_runs(screens: Screens, summaries: "Sequence[Summary]") -> None:
     from gateway.benchmarks import words
     from gateway.clock import rfc3339
 
     head = ("Run", "Begun", "Name", "Asked", "State")
     rows = [
         (one.run.id, rfc3339(one.run.started), one.run.name, words.asked(one.run), words.state(one))
-        for one in reports
+        for one in summaries
     ]
     screens.out.print(_table(head, rows))
 

@@ -1,5 +1,7 @@
 """A check takes what was asked for from among the prose, and is not talked into anything."""
 
+import logging
+import time
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from gateway.benchmarks.case import (
     Verdict,
 )
 from gateway.benchmarks.checks import verdict
-from gateway.benchmarks.extraction import MOST_CHARACTERS, json_in, numbers
+from gateway.benchmarks.extraction import MOST_CHARACTERS, json_in, normalized, numbers
 from gateway.benchmarks.sandbox import Sandbox
 from gateway.benchmarks.sandboxed.source import chosen
 from gateway.benchmarks.unit_tests import names_tested
@@ -117,6 +119,27 @@ async def test_exact_forgives_form_and_nothing_else(answer: str, expected: float
     assert await quality(Exact(("Paris", "Lutetia")), answer) == expected
 
 
+@pytest.mark.parametrize("marks", ["\u0315\u0300", "\u0f73\u0f71", "\u0301\u0323"])
+def test_rows_of_marks_cost_no_time(marks: str) -> None:
+    first, second = marks
+    before = time.process_time()
+    text = normalized("é" + first * (MOST_CHARACTERS // 2) + second * (MOST_CHARACTERS // 2))
+    assert time.process_time() - before < 1
+    assert len(text) < 100
+
+
+def test_marks_that_people_write_stay() -> None:
+    assert normalized("Zu\u0308rich, ཧཱུྃ, Việt Nam") == normalized("Zürich, ཧཱུྃ, Vie\u0323\u0302t Nam")
+    assert normalized("Zürich") != normalized("Zurich")
+
+
+async def test_what_is_far_longer_than_the_expected_answer_is_not_compared() -> None:
+    before = time.process_time()
+    assert await quality(Exact(("a",) * 100), "é" * MOST_CHARACTERS) == 0
+    assert time.process_time() - before < 0.1
+    assert await quality(Exact(("a",)), f"**{' ' * 150}a**") == 1
+
+
 @pytest.mark.parametrize(
     ("answer", "found"),
     [
@@ -193,6 +216,33 @@ async def test_json_is_found_and_held_against_its_schema(answer: str, said: str)
     found = await judged(JsonAnswer(SCHEMA), answer)
     assert (found.by, found.detail) == ("JSON schema", said)
     assert found.quality == (said == "right")
+
+
+async def test_a_number_that_no_float_can_be_breaks_the_schema() -> None:
+    found = await judged(JsonAnswer({"multipleOf": 0.5}), "1" + "0" * 400)
+    assert (found.quality, found.detail) == (0, "the schema's multipleOf does not hold")
+
+
+@pytest.mark.parametrize(
+    ("check", "by", "detail"),
+    [
+        (
+            JsonAnswer({"$ref": "http://127.0.0.1:9/"}),
+            "JSON schema",
+            "not held against the schema: _WrappedReferencingError",
+        ),
+        (JsonAnswer({"minimum": "x"}), "JSON schema", "not held against the schema: TypeError"),
+        (JsonAnswer({"a": object()}), "", "not judged: TypeError"),
+        (UnitTests("x = 1"), "", "not judged: ValueError"),
+    ],
+)
+async def test_a_check_that_cannot_be_used_ends_no_run_and_logs_no_answer(
+    check: Check, by: str, detail: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    assert await judged(check, "4711") == Verdict(None, by, detail)
+    assert "4711" not in caplog.text
+    assert all(record.exc_info is None for record in caplog.records)
 
 
 def test_the_last_fenced_json_counts() -> None:

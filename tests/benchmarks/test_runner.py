@@ -178,7 +178,7 @@ async def test_what_may_cost_money_needs_a_budget_and_says_how_much(tmp_path: Pa
         world(tmp_path, stand_in) as here,
     ):
         asked = settings(PAID_ID, attempts=2)
-        estimate = here.benchmarks.estimate(LOCAL, asked)
+        estimate = await here.benchmarks.estimate(LOCAL, asked)
         assert estimate.calls == 4
         assert estimate.worst_microusd is not None
         assert estimate.expected_microusd is not None
@@ -187,7 +187,7 @@ async def test_what_may_cost_money_needs_a_budget_and_says_how_much(tmp_path: Pa
         assert 4 * 200 < estimate.expected_microusd < 4 * 300
         with pytest.raises(PaymentRequired, match=r"paid-one may cost money: about .* at most"):
             await here.benchmarks.begin(LOCAL, asked, "dear")
-        assert await here.benchmarks.reports(LOCAL) == []
+        assert await here.benchmarks.summaries(LOCAL) == []
         assert not stand_in.requests
 
 
@@ -263,9 +263,9 @@ async def test_others_see_their_own_benchmarks_and_an_owner_sees_all(tmp_path: P
     ):
         run = await here.benchmarks.begin(alice, settings(GOOD_ID, cases=[SUM]), "hers")
         await here.benchmarks.carry_out(alice, run)
-        assert [one.run.id for one in await here.benchmarks.reports(LOCAL)] == [run.id]
+        assert [one.run.id for one in await here.benchmarks.summaries(LOCAL)] == [run.id]
         assert (await here.benchmarks.report(alice, "last")).run.id == run.id
-        assert await here.benchmarks.reports(bob) == []
+        assert await here.benchmarks.summaries(bob) == []
         with pytest.raises(NotFound):
             await here.benchmarks.report(bob, run.id)
         with pytest.raises(Refused, match="nothing is missing"):
@@ -313,7 +313,7 @@ async def test_a_run_whose_process_was_killed_goes_on_and_its_budget_remembers(
         process.send_signal(signal.SIGKILL)
         assert await process.wait() == -signal.SIGKILL
         await stand_in.rests()
-        async with world(tmp_path, stand_in) as here:
+        async with world(tmp_path, stand_in, lease_seconds=0.1) as here:
             report = await here.benchmarks.report(LOCAL, "last")
             assert report.run.status == "running"
             assert [one.quality for one in report.results] == [1.0, 1.0]

@@ -37,7 +37,7 @@ def processes(seconds: float) -> set[int]:
     return found
 
 
-async def outcome(code: str, tests: str = TESTS, *, seconds: float = 5) -> Outcome:
+async def outcome(code: str, tests: str = TESTS, *, seconds: float = 20) -> Outcome:
     return await Sandbox().run_tests([code], tests, seconds=seconds)
 
 
@@ -46,9 +46,9 @@ async def test_this_machine_confines(sandbox: Sandbox) -> None:
 
 
 async def test_right_code_passes_and_wrong_code_fails_test_by_test(sandbox: Sandbox) -> None:
-    right = await sandbox.run_tests([RIGHT], TESTS, seconds=5)
+    right = await sandbox.run_tests([RIGHT], TESTS, seconds=20)
     assert right == Outcome((None, None, None), 3, None, False)
-    wrong = await sandbox.run_tests(["def double(n): return n * n"], TESTS, seconds=5)
+    wrong = await sandbox.run_tests(["def double(n): return n * n"], TESTS, seconds=20)
     assert wrong.tests == ("AssertionError", None, "AssertionError")
 
 
@@ -123,7 +123,7 @@ async def test_network_files_processes_and_signals_are_refused(
         deeds = code.count("    lambda: ")
         tests = "REFUSED = ('PermissionError', 'NameError')\n"
         tests += "\n".join(f"assert outcome({n}) in REFUSED" for n in range(deeds))
-        assert await sandbox.run_tests([code], tests, seconds=5) == Outcome(
+        assert await sandbox.run_tests([code], tests, seconds=20) == Outcome(
             (None,) * deeds, deeds, None, False
         )
         with pytest.raises(BlockingIOError):
@@ -146,7 +146,7 @@ def descriptors():
     found = 0
     for n in range(100):
         try:
-            os.fstat(n)
+            os.get_inheritable(n)
             found += 1
         except OSError:
             pass
@@ -158,7 +158,7 @@ assert paths() == []
 assert raises(ModuleNotFoundError, third_party)
 assert descriptors() == 5
 """
-    assert (await sandbox.run_tests([code], tests, seconds=5)).tests == (None,) * 4
+    assert (await sandbox.run_tests([code], tests, seconds=20)).tests == (None,) * 4
 
 
 FAKES = [
@@ -185,7 +185,7 @@ FAKES = [
 
 async def test_success_cannot_be_faked() -> None:
     sandbox = Sandbox()
-    runs = (sandbox.run_tests([code], TESTS, seconds=5) for code in FAKES)
+    runs = (sandbox.run_tests([code], TESTS, seconds=20) for code in FAKES)
     for code, found in zip(FAKES, await asyncio.gather(*runs), strict=True):
         assert None not in found.tests, code
 
@@ -240,7 +240,7 @@ async def test_what_does_not_end_is_ended_and_leaves_no_process(code: str, secon
 
 async def test_tests_that_passed_before_it_hung_count() -> None:
     code = "def double(n):\n    while n == 3: pass\n    return 2 * n"
-    assert await outcome(code, seconds=0.5) == Outcome((None, None), 3, None, True)
+    assert await outcome(code, seconds=2.5) == Outcome((None, None), 3, None, True)
 
 
 @pytest.mark.parametrize(
@@ -373,19 +373,28 @@ async def test_a_machine_that_is_too_slow_to_start_it_says_nothing_about_the_cod
 
 async def test_many_runs_share_the_machine_in_turns() -> None:
     sandbox = Sandbox(at_once=2)
-    found = await asyncio.gather(*(sandbox.run_tests([RIGHT], TESTS, seconds=5) for _ in range(6)))
+    found = await asyncio.gather(*(sandbox.run_tests([RIGHT], TESTS, seconds=20) for _ in range(6)))
     assert all(one.tests == (None, None, None) for one in found)
 
 
-async def test_a_pattern_that_takes_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox_module, "SEARCH_SECONDS", 0.2)
-    assert await Sandbox().finds("(a+)+$", "a" * 40 + "b") is None
-    assert await Sandbox().finds("b$", "ab") is True
-    assert await Sandbox().finds("^b", "ab") is False
+def gives_way(process: int) -> bool:
+    niceness = min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
+    told = Path(f"/proc/{process}/oom_score_adj").read_text()
+    return os.getpriority(os.PRIO_PROCESS, process) == niceness and told == "1000\n"
+
+
+async def test_code_of_models_comes_last_for_the_processor_and_first_where_memory_ends() -> None:
+    run = asyncio.create_task(outcome("while True: pass", seconds=32.5), name="run")
+    async with asyncio.timeout(10):
+        while sum(map(gives_way, processes(32.5))) < 2:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0)
+        run.cancel()
+        with suppress(asyncio.CancelledError):
+            await run
 
 
 async def test_no_thread_stays_busy() -> None:
     before = threading.active_count()
     await outcome(RIGHT)
     assert threading.active_count() <= before + 1
-    assert os.getpid() not in processes(5)
+    assert os.getpid() not in processes(20)

@@ -3,7 +3,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
 from gateway.benchmarks.case import (
     Case,
@@ -17,9 +16,11 @@ from gateway.benchmarks.case import (
     UnitTests,
 )
 from gateway.benchmarks.case_json import case_from_json, case_to_json, digest
+from gateway.benchmarks.lease import Lease
 from gateway.benchmarks.record import Result, Run, Settings
 from gateway.benchmarks.store import BenchmarkStore
 from gateway.benchmarks.suite import shipped_suite
+from gateway.benchmarks.sums import Count
 from gateway.storage.database import Database
 from gateway.usage.call import Amount, Call, Settlement
 from gateway.usage.ledger import Ledger
@@ -86,8 +87,8 @@ async def test_runs_and_results_are_read_as_they_were_written(tmp_path: Path) ->
     async with Database(f"sqlite:///{tmp_path}/gateway.db") as database:
         store = BenchmarkStore(database)
         first, second = run("b1"), run("b2", "bob", started=NOON + timedelta(hours=1))
-        await store.add(first)
-        await store.add(second)
+        await store.add(first, most=9, oldest_beat=0)
+        await store.add(second, most=9, oldest_beat=0)
         for attempt in (2, 1):
             await store.save(result("b1", attempt))
         assert await store.run("b1") == first
@@ -102,12 +103,43 @@ async def test_runs_and_results_are_read_as_they_were_written(tmp_path: Path) ->
         assert await store.run("b1") == ended
 
 
-async def test_no_turn_has_two_results(tmp_path: Path) -> None:
+async def test_no_turn_has_two_results_and_an_outage_is_none(tmp_path: Path) -> None:
     async with Database(f"sqlite:///{tmp_path}/gateway.db") as database:
         store = BenchmarkStore(database)
-        await store.save(result("b1"))
-        with pytest.raises(IntegrityError):
-            await store.save(result("b1"))
+        outage = replace(result("b1"), outcome="rate_limited", quality=None)
+        ungraded = replace(result("b1"), is_opinion=True, quality=None)
+        for one in (outage, ungraded, result("b1")):
+            assert await store.save(one)
+        assert not await store.save(replace(result("b1"), quality=0.0))
+        assert await store.results("b1") == [result("b1")]
+
+
+async def test_the_latest_runs_of_a_caller_are_kept_and_those_that_go_on(tmp_path: Path) -> None:
+    async with Database(f"sqlite:///{tmp_path}/gateway.db") as database:
+        store = BenchmarkStore(database)
+        lease = Lease(database, seconds=60, clock=lambda: NOON)
+        for number in range(4):
+            one = run(f"b{number}", started=NOON + timedelta(minutes=number))
+            await store.add(one, most=2, oldest_beat=lease.oldest_beat)
+            await store.save(result(one.id))
+            if not number:
+                await lease.take(one, most_at_once=None)
+        await store.add(run("c1", "bob"), most=2, oldest_beat=lease.oldest_beat)
+        assert [one.id for one in await store.runs(9, caller="alice")] == ["b3", "b2", "b0"]
+        assert sorted(await store.counts("b0", "b1", "b2", "b3")) == ["b0", "b2", "b3"]
+
+
+async def test_sums_of_many_runs_need_no_result_itself(tmp_path: Path) -> None:
+    async with Database(f"sqlite:///{tmp_path}/gateway.db") as database:
+        store = BenchmarkStore(database)
+        for attempt, quality in ((1, 1.0), (2, 0.0)):
+            await store.save(replace(result("b1", attempt), quality=quality))
+        other = replace(result("b1"), case_id="two", quality=1.0)
+        await store.save(other)
+        await store.save(replace(other, case_id="three", quality=None, outcome="unavailable"))
+        assert await store.counts("b1", "b2") == {"b1": Count(done=4, failed=1)}
+        # Two answers to one case tell of one case.
+        assert await store.qualities("b1", "b2") == {"b1": {"p/small": 0.75}}
 
 
 async def test_what_calls_hold_is_known_until_they_are_settled(tmp_path: Path) -> None:
@@ -119,6 +151,7 @@ async def test_what_calls_hold_is_known_until_they_are_settled(tmp_path: Path) -
         ours, others = (Call(name, "alice", "p", "p/small", "paid") for name in ("b1", "b10"))
         held = await ledger.reserve(ours, Amount(microusd=700))
         await ledger.reserve(others, Amount(microusd=5))
-        assert await store.held_microusd("b1") == 700
+        assert await store.held_microusd(run("b1")) == 700
+        assert await store.held_microusd(run("b1", "bob")) == 0
         await ledger.settle(held, Settlement(billed_microusd=300))
-        assert await store.held_microusd("b1") == 0
+        assert await store.held_microusd(run("b1")) == 0

@@ -118,6 +118,14 @@ def test_a_mistake_in_a_suite_is_named(text: str, said: str, tmp_path: Path) -> 
         ("{json_schema: {type: thing}}", "check.json_schema: is no JSON Schema"),
         ("{json_schema: {properties: {a: {pattern: (a+)+}}}}", "pattern is not supported"),
         ("{json_schema: {$ref: http://127.0.0.1/x}}", "$ref must stay in the schema"),
+        ("{json_schema: &a {items: *a}}", "check.json_schema"),
+        ("{json_schema: {const: 2026-11-21}}", "holds a date, which JSON has not"),
+        (f"{{number: 1{'0' * 400}}}", "check.number"),
+        (f"{{exact: {'a' * 2_001}}}", "check.exact[0]: String should have at most 2000 char"),
+        (f"{{exact: {['a'] * 101}}}", "check.exact: Tuple should have at most 100 items"),
+        (f"{{matches: {{contains: {['a'] * 101}}}}}", "check.matches.contains: "),
+        ("{unit_tests: 'global x\nassert x\nnonlocal y'}", "is not Python"),
+        (f"{{unit_tests: 'assert {'-' * 5_000}1'}}", "is not Python"),
     ],
 )
 def test_a_mistake_in_a_check_is_named(check: str, said: str, tmp_path: Path) -> None:

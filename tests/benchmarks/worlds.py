@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.benchmarks.case import Case, Exact, Unchecked
+from gateway.benchmarks.lease import LEASE_SECONDS
 from gateway.benchmarks.record import Settings
 from gateway.benchmarks.runner import Benchmarks
 from gateway.evidence.evidence import Evidence
@@ -43,6 +44,7 @@ async def world(
     limits: Sequence[Limit] = (),
     policy: Policy | None = None,
     patience_seconds: float = 0,
+    lease_seconds: float = LEASE_SECONDS,
 ) -> AsyncIterator[World]:
     url = f"sqlite:///{folder}/gateway.db"
     async with (
@@ -58,6 +60,7 @@ async def world(
             evidence,
             providers=routed.providers,
             patience_seconds=patience_seconds,
+            lease_seconds=lease_seconds,
         )
         yield World(benchmarks, routed, evidence, database)
 

@@ -34,6 +34,7 @@ KEYS = {
     "gw_alice": Caller("alice"),
     "gw_bob": Caller("bob"),
     "gw_owner": Caller("o", is_owner=True),
+    "gw_chat": Caller("chat", tools=("search",)),
 }
 ONE_CASE = {"tasks": ["quick"], "max_cases": 1}
 
@@ -95,6 +96,7 @@ async def test_what_is_wrong_with_a_request_is_said(tmp_path: Path) -> None:
             ({"models": ["paid-one"]}, 402, "may cost money"),
             ({"cases": [{"task_id": "a b", "task": "Hi"}]}, 400, "task_id is 'a b'"),
             ({"cases": [{"task_id": "a"}]}, 400, "cases.0.task: Field required"),
+            ({"budget_usd": 1_000_001}, 400, "less than or equal to 1000000"),
             ({"resume": "b1"}, 404, "there is no benchmark 'b1'"),
         ):
             answer = await client.post("/v1/benchmarks", json=body)
@@ -198,6 +200,19 @@ async def test_others_see_their_own_and_strangers_nothing(tmp_path: Path) -> Non
             page = await client.get("/benchmarks")
             assert page.status_code == 401
             assert "<h1>This cannot be shown</h1>" in page.text
+
+
+async def test_a_key_that_may_not_use_the_tool_starts_nothing_here_either(tmp_path: Path) -> None:
+    async with (
+        LlmStandIn("openrouter", offers=[GOOD]) as stand_in,
+        world(tmp_path, stand_in) as here,
+        browsing(here, "gw_chat") as client,
+    ):
+        answer = await client.post("/v1/benchmarks", json={**ONE_CASE, "models": [GOOD_ID]})
+        assert answer.status_code == 403
+        assert "may not use benchmark_tasks" in answer.json()["error"]["message"]
+        assert not stand_in.requests
+        assert (await client.get("/v1/benchmarks")).json()["data"] == []
 
 
 async def test_the_page_charts_quality_against_cost_and_time_and_over_time(tmp_path: Path) -> None:

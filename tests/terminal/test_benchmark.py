@@ -12,10 +12,11 @@ import pytest
 from rich.console import Console
 
 from gateway.benchmarks.comparison import compare
+from gateway.benchmarks.record import Progress
 from gateway.caller import LOCAL
 from gateway.errors import ConfigurationError, InvalidRequest, Refused
 from gateway.terminal.benchmark import UNFINISHED, Format, Wanted, exported, ran, settings_of
-from gateway.terminal.benchmark_run import Screens, show_comparison, show_runs
+from gateway.terminal.benchmark_run import Screens, show_comparison, show_runs, showing
 from tests.benchmarks.worlds import BAD, GOOD, PAID, world
 from tests.stand_ins.llm.script import Answer, rate_limited
 from tests.stand_ins.llm.server import LlmStandIn
@@ -186,8 +187,9 @@ async def test_runs_are_listed_compared_and_taken_along(tmp_path: Path, suite: P
     ):
         for _ in range(2):
             await ran(here.benchmarks, Wanted(suite=suite), screens())
-        second, first = await here.benchmarks.reports(LOCAL)
+        second, first = await here.benchmarks.summaries(LOCAL)
         text = await exported(here.benchmarks, first.run.id, Format.CSV)
+        reports = [await here.benchmarks.report(LOCAL, one.run.id) for one in (first, second)]
         whole = json.loads(await exported(here.benchmarks, "last", Format.JSON))
     assert len(list(csv.DictReader(io.StringIO(text)))) == 2
     assert whole["id"] == second.run.id
@@ -198,6 +200,19 @@ async def test_runs_are_listed_compared_and_taken_along(tmp_path: Path, suite: P
         second.run.id,
         first.run.id,
     ]
-    show_comparison(shown, compare(first, second))
+    show_comparison(shown, compare(*reports))
     assert "+0.00, too few cases" in said(shown.out)
     assert "over 2 cases that both asked" in said(shown.aside)
+
+
+async def test_what_is_told_of_a_run_at_a_terminal_is_no_markup(tmp_path: Path) -> None:
+    async with (
+        LlmStandIn("openrouter", offers=[GOOD]) as stand_in,
+        world(tmp_path, stand_in) as here,
+    ):
+        settings = settings_of(here.benchmarks, Wanted(tasks=("coding",)), screens())
+        run = await here.benchmarks.begin(LOCAL, settings, "[link=http://x]nightly[/link] [/red]")
+        aside = screens(is_terminal=True).aside
+        async with showing(Screens(screens().out, aside), run) as tell:
+            await tell(Progress(run.id, 1, 2, 0, 0))
+        assert "[link=http://x]nightly[/link] [/red]" in said(aside)

@@ -1,7 +1,9 @@
 """Takes from this process, for ever, all that computing does not need, and looks whether it is so.
 
 Two walls stand behind each other: limits and seccomp always, and Landlock where the kernel has it.
-Without Landlock no file can be opened at all; what may be imported is imported before.
+Without Landlock no file can be opened or looked at; what may be imported is imported before. With
+it, code may import, for which Python has to look where files are. So it can learn of any file
+whether it is there, how large and how old, but not what it holds, and has nobody to tell.
 """
 
 import ctypes

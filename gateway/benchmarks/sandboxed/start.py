@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from gateway.benchmarks.sandboxed.confinement import (
@@ -31,6 +32,9 @@ from gateway.benchmarks.sandboxed.peer import Peer
 from gateway.benchmarks.sandboxed.worker import work
 
 _READY = b"+"
+_NICENESS = 10
+# It holds the tests and what they are told, not what the code makes.
+EXAMINER_MEMORY_BYTES = 256 * 1024 * 1024
 
 
 def main() -> None:
@@ -40,8 +44,9 @@ def main() -> None:
     end_with_parent(int(sys.argv[3]), signal.SIGTERM)
     # What the code could import from there is not what it would find elsewhere.
     sys.path.remove(sys.argv[1])
-    if limits.pop("job") == "search":
-        _begin(children, _search)
+    job = limits.pop("job")
+    if job in _LOOKS:
+        _begin(children, lambda: _look(_LOOKS[job], **limits))
     else:
         _begin_both(children, Limits(**limits))
     # The last one has the results; its number may belong to another process afterwards.
@@ -88,7 +93,7 @@ def _examine(reads: int, writes: int, *, results: int, limits: Limits) -> None:
         tell({"refused": os.read(reads, 200).decode(errors="replace") or "it did not start"})
         return
     try:
-        confine(limits)
+        confine(replace(limits, memory_bytes=EXAMINER_MEMORY_BYTES))
     except OSError as error:
         tell({"refused": str(error)})
         return
@@ -98,11 +103,41 @@ def _examine(reads: int, writes: int, *, results: int, limits: Limits) -> None:
     tell({"done": True})
 
 
-def _search() -> None:
-    """Its pattern is the user's own, so that it is bounded and no more."""
-    job = json.load(sys.stdin)
-    found = search(job["pattern"], job["text"])
-    os.write(1, json.dumps({"found": found}).encode() + b"\n")
+def _look(look: Callable[[Any], dict[str, Any]], *, cpu_seconds: int, memory_bytes: int) -> None:
+    """What it runs is ours, on what others wrote, so that it is bounded and no more."""
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        told = look(json.load(sys.stdin))
+    except Exception as error:
+        told = {"error": type(error).__name__}
+    os.write(1, json.dumps(told).encode() + b"\n")
+
+
+def _search(job: Any) -> dict[str, Any]:
+    return {"found": search(job["pattern"], job["text"])}
+
+
+def _hold_against_schema(job: Any) -> dict[str, Any]:
+    sys.path += job["paths"]
+    # Only here: it loads much that no other job needs.
+    from gateway.benchmarks.sandboxed.validation import fault
+
+    return {"fault": fault(job["text"], job["schema"])}
+
+
+_LOOKS = {"search": _search, "schema": _hold_against_schema}
+
+
+def _give_way() -> None:
+    """The gateway answers first, and lives on where memory ends.
+
+    The launcher does not give way: it has to end the others in time.
+    """
+    os.nice(_NICENESS)
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
 
 
 def _begin(children: list[int], be: Callable[[], None]) -> None:
@@ -115,6 +150,7 @@ def _begin(children: list[int], be: Callable[[], None]) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, 0)
         end_with_parent(launcher, signal.SIGKILL)
+        _give_way()
         be()
     finally:
         os._exit(0)

@@ -43,6 +43,8 @@ _ARCHITECTURES: Mapping[str, tuple[int, str]] = {
         "statx=291 rseq=293 faccessat2=439",
     ),
 }
+# They tell whether a file is there, how large and how old.
+_BY_PATH = "stat lstat access readlink newfstatat readlinkat faccessat faccessat2 statx".split()
 # By other commands of fcntl a signal is sent to whatever process one likes.
 _FCNTL_COMMANDS = (0, 1, 2, 3, 1030)  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC
 # O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND and the bit of O_TMPFILE.
@@ -79,12 +81,11 @@ def _program(architecture: int, listed: str, *, may_open_files: bool) -> Iterato
 
 
 def _rule(name: str, *, may_open_files: bool) -> list[bytes]:
+    if not may_open_files and name in ("open", "openat", *_BY_PATH):
+        return [_give(_EPERM)]
     if name in ("open", "openat"):
-        refused_bits = _WRITING if may_open_files else 0
         flags = _load(_ARGUMENTS + 8 * (2 if name == "openat" else 1))
-        if not may_open_files:
-            return [_give(_EPERM)]
-        return [flags, _skip(_ANY_BIT, refused_bits, 1), _give(_ALLOW), _give(_EPERM)]
+        return [flags, _skip(_ANY_BIT, _WRITING, 1), _give(_ALLOW), _give(_EPERM)]
     if name == "fcntl":
         checks = [
             part for one in _FCNTL_COMMANDS for part in (_skip(_EQUAL, one, 0, 1), _give(_ALLOW))

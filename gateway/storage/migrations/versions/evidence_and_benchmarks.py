@@ -20,9 +20,13 @@ def upgrade() -> None:
         sa.Column("weight", sa.Double(), nullable=False),
         sa.Column("looks", sa.Integer(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("caller", sa.Text(), nullable=False),
+        sa.Column("most_weight", sa.Double(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     op.create_index("evidence_by_time", "evidence", ["time"], unique=False)
+    op.create_index("evidence_by_source", "evidence", ["source"], unique=False)
     op.create_table(
         "benchmark_runs",
         sa.Column("id", sa.Text(), nullable=False),
@@ -32,9 +36,16 @@ def upgrade() -> None:
         sa.Column("ended", sa.BigInteger(), nullable=True),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("settings", sa.Text(), nullable=False),
+        sa.Column("is_owners", sa.Integer(), nullable=False),
+        sa.Column("spent_microusd", sa.BigInteger(), nullable=True),
+        sa.Column("carrier", sa.Text(), nullable=True),
+        sa.Column("beat", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("benchmark_runs_by_start", "benchmark_runs", ["started"], unique=False)
+    op.create_index(
+        "benchmark_runs_of_caller", "benchmark_runs", ["caller", "started"], unique=False
+    )
     op.create_table(
         "benchmark_results",
         sa.Column("run_id", sa.Text(), nullable=False),
