@@ -83,6 +83,7 @@ async def bench(
             routed.ledger,
             strategies,
             plan=routed.completion.planned,
+            lineups=routed.completion.lineups,
             providers=routed.providers,
             free_lists=FreeLists(
                 routed.catalog,

@@ -109,6 +109,7 @@ async def opened_router(
             ledger,
             strategies,
             plan=completion.planned,
+            lineups=completion.lineups,
             providers=providers,
             free_lists=FreeLists(
                 catalog, {name: one.kind for name, one in providers.items()}, ask=refresh.once
@@ -126,6 +127,7 @@ async def opened_router(
         classify("")
         shipped_heads()
         await refresh.heard(within_seconds=LISTING_SECONDS)
+        completion.lineups.latest()
         yield Router(
             catalog,
             providers,

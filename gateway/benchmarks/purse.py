@@ -55,8 +55,10 @@ class Purse:
             # Before the ledger is asked: what ends meanwhile must be seen afterwards.
             self._ended.clear()
             is_alone = not self._held
+            # Before the ledger is asked: a call that ends meanwhile is counted in one of the two.
+            held = sum(self._held)
             committed = await self._committed()
-            if committed + sum(self._held) + worst <= self._budget:
+            if committed + held + worst <= self._budget:
                 return
             if is_alone:
                 raise OverBudget(

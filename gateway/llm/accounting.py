@@ -1,6 +1,6 @@
 """What a call may cost at most before it begins, and what it did cost once it has ended."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
@@ -43,28 +43,32 @@ def worst_microusd(model: Model, input_tokens: int, output_tokens: int) -> int |
     return model.price.worst_microusd(input_tokens, output_tokens) if model.price else None
 
 
+def most_answers(asked: int | None, model: Model, *, default_tokens: int) -> Sequence[int]:
+    """How many tokens one answer may have at most: the freest bound first, the tightest last.
+
+    A caller that set no bound gets the model's own, or `default_tokens` where that is too much.
+    """
+    if asked is not None:
+        # What is reserved is what is sent: a provider may think of another bound than we do.
+        return (min(asked, model.max_output_tokens or asked),)
+    full = model.max_output_tokens or model.context_tokens
+    if full is None:
+        return (default_tokens,)
+    return (full, default_tokens) if default_tokens < full else (full,)
+
+
 def allowances(
     request: ChatRequest, model: Model, *, default_tokens: int
 ) -> Iterator[tuple[ChatRequest, int]]:
     """Requests to reserve for, the freest first, each with the most that it may answer.
 
-    A caller that set no bound gets the model's own; where a limit has no room for that, a
-    smaller one, which is then sent along so that it holds.
+    A bound that is not the caller's is sent along, so that it holds.
     """
-    most = request.max_output_tokens
-    if most is not None:
-        # What is reserved is what is sent: a provider may think of another bound than we do.
-        most = min(most, model.max_output_tokens or most)
-        is_as_asked = most == request.max_output_tokens
-        bounded = request if is_as_asked else replace(request, max_output_tokens=most)
+    asked = request.max_output_tokens
+    unsaid = model.max_output_tokens or model.context_tokens if asked is None else asked
+    for most in most_answers(asked, model, default_tokens=default_tokens):
+        bounded = request if most == unsaid else replace(request, max_output_tokens=most)
         yield bounded, most * request.choices
-        return
-    full = model.max_output_tokens or model.context_tokens
-    if full is not None:
-        yield request, full * request.choices
-    if full is None or default_tokens < full:
-        bounded = replace(request, max_output_tokens=default_tokens)
-        yield bounded, default_tokens * request.choices
 
 
 def cost(usage: Usage, model: Model, *, is_estimated: bool = False) -> Cost:

@@ -34,10 +34,11 @@ async def saved(
         InvalidRequest: its price is not known, or it has none.
     """
     workloads = await ledger.workloads(start, end, caller=caller)
-    model = _named(catalog, alternative) if alternative else usual(catalog, workloads)
-    if model is None:
+    found = (_named(catalog, alternative), "as asked") if alternative else None
+    found = found or usual(catalog, workloads)
+    if found is None:
         return savings(workloads)
-    other = _alternative(model, _why(model, workloads) if not alternative else "as asked")
+    other = _alternative(*found)
     if other.above_tokens:
         workloads = await ledger.workloads(
             start, end, above_tokens=other.above_tokens, caller=caller
@@ -45,17 +46,22 @@ async def saved(
     return savings(workloads, other)
 
 
-def usual(catalog: Catalog, workloads: Sequence[Workload]) -> Model | None:
+def usual(catalog: Catalog, workloads: Sequence[Workload]) -> tuple[Model, str] | None:
     """The paid model that was used most; or else the cheapest that is expected to be as good.
 
     As good as the model that was used most, by what the catalog tells of both: who calls nothing
-    but free models would hardly pay for the dearest instead of them.
+    but free models would hardly pay for the dearest instead of them. With the reason.
     """
-    for model_id in _most_used(workloads, tier="paid"):
+    for place, model_id in enumerate(_most_used(workloads, tier="paid")):
         if model := _priced(catalog.named(model_id)):
-            return model
+            of_all = "" if place == 0 else ", of those whose price is known,"
+            return model, f"the paid model that{of_all} was used most in this time"
     known = [one for model_id in _most_used(workloads) if (one := catalog.get(model_id))]
-    return _as_good(catalog, known[0], workloads) if known else None
+    model = _as_good(catalog, known[0], workloads) if known else None
+    if model is None:
+        return None
+    as_good = f"is expected to be as good as {known[0].id}"
+    return model, f"the cheapest paid model that can be called and {as_good}"
 
 
 def _as_good(catalog: Catalog, used: Model, workloads: Sequence[Workload]) -> Model | None:
@@ -107,13 +113,6 @@ def _priced(models: Sequence[Model]) -> Model | None:
         ),
         None,
     )
-
-
-def _why(model: Model, workloads: Sequence[Workload]) -> str:
-    if _most_used(workloads, tier="paid"):
-        return "the paid model that was used most in this time"
-    used = _most_used(workloads)[0]
-    return f"the cheapest paid model that can be called and is expected to be as good as {used}"
 
 
 def _alternative(model: Model, why: str) -> Alternative:

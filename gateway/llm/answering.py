@@ -16,6 +16,7 @@ from gateway.llm.provider.provider import Provider
 from gateway.llm.provider.stream import ProviderStream
 from gateway.usage.call import Call, Settlement
 from gateway.usage.ledger import Ledger
+from gateway.usage.limit import dollars
 from gateway.usage.reservation import Reservation
 
 logger = logging.getLogger(__name__)
@@ -104,13 +105,16 @@ class Answering:
         input_tokens: int,
         most_input_tokens: int,
         default_tokens: int,
+        most_microusd: int | None = None,
     ) -> None:
-        """Reserve, and wait for the first piece of the answer.
+        """Reserve, and wait for the first piece of the answer; it may cost `most_microusd`.
 
         Raises:
             GatewayError: nothing came, and what that cost is settled.
         """
-        bounded = await self._reserve(request, most_input_tokens, default_tokens)
+        bounded = await self._reserve(
+            request, most_input_tokens, default_tokens, most_microusd=most_microusd
+        )
         self._meter = Meter(input_tokens=input_tokens)
         self._stream = self._provider.stream(bounded, self.model)
         async for chunk in self:
@@ -173,7 +177,12 @@ class Answering:
             self._observer.broke_a_call(self._call)
 
     async def _reserve(
-        self, request: ChatRequest, most_input_tokens: int, default_tokens: int
+        self,
+        request: ChatRequest,
+        most_input_tokens: int,
+        default_tokens: int,
+        *,
+        most_microusd: int | None,
     ) -> ChatRequest:
         refusal: LimitExceeded | None = None
         for bounded, output_tokens in allowances(
@@ -182,6 +191,11 @@ class Answering:
             worst = worst_amount(
                 self.model, input_tokens=most_input_tokens, output_tokens=output_tokens
             )
+            if most_microusd is not None and (
+                worst.microusd is None or worst.microusd > most_microusd
+            ):
+                refusal = refusal or _too_dear(self.model, worst.microusd, most_microusd)
+                continue
             try:
                 self._reservation = await self._ledger.reserve(self._call, worst)
             except LimitExceeded as error:
@@ -274,6 +288,12 @@ class Answering:
             "outcome": outcome,
             "cost_microusd": self.cost_microusd,
         }
+
+
+def _too_dear(model: Model, worst: int | None, most: int) -> LimitExceeded:
+    at_most = "an unknown sum" if worst is None else dollars(worst)
+    message = f"{model.id} may cost {at_most}, more than max_cost {dollars(most)}"
+    return LimitExceeded(message, limit="max_cost", retry_after_seconds=0)
 
 
 async def settled_when_left(answering: Answering, owned: set[asyncio.Task[None]]) -> None:

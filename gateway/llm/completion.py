@@ -1,15 +1,12 @@
 """One story for every request: route it, reserve, stream the answer, settle what it used."""
 
 import asyncio
-import itertools
-import random
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self
 
-from gateway import request_id
 from gateway.caller import Caller
 from gateway.clock import Clock, now
 from gateway.errors import (
@@ -28,29 +25,26 @@ from gateway.llm.embedding import EmbeddingCall, embedding_model
 from gateway.llm.fallback.course import Course, Pick, Planner
 from gateway.llm.fallback.following import may_follow
 from gateway.llm.fallback.network import Network
-from gateway.llm.features import Features, features, telling_text
+from gateway.llm.features import Features, features
 from gateway.llm.known import Known
+from gateway.llm.latest_lineup import LatestLineup
 from gateway.llm.lineup import Lineup
 from gateway.llm.messages import ChatRequest
 from gateway.llm.model import Model
-from gateway.llm.observing import Observer
+from gateway.llm.observing import Observer, conversation
+from gateway.llm.planning import Asker, Planning
 from gateway.llm.policy import Context, Policy, Priority
-from gateway.llm.prompting import worded
 from gateway.llm.provider.provider import Provider
 from gateway.llm.provider.settings import NO_PROVIDER
-from gateway.llm.route import Route, Step
-from gateway.llm.router import choose
+from gateway.llm.route import Route
 from gateway.llm.slots import Slots
 from gateway.llm.story import Story
 from gateway.llm.task import Task
-from gateway.llm.tokens import most_tokens
-from gateway.llm.walk import Condition
+from gateway.llm.tokens import most_tokens, request_tokens
 from gateway.llm.wanted import read_wanted
 from gateway.strategies import Strategies
-from gateway.usage.call import Amount, Call
 from gateway.usage.ledger import Ledger
 
-LOCAL = "models of this machine"
 # OpenRouter would answer with a model of its own choosing: one that a key may not use, at a price
 # that was not reserved.
 OTHER_MODELS = ("models", "route")
@@ -68,6 +62,14 @@ class Hints:
     degrades: bool | None = None
     # Whether routing learns from what becomes of it.
     learns: bool = True
+    # Whether the prompting strategies of the caller word it.
+    is_worded: bool = True
+    # False: nothing that costs money may answer, whoever names it.
+    pays: bool | None = None
+
+    def bound(self, policy: Policy) -> Policy:
+        """The policy for a request of which this is said."""
+        return replace(policy, may_pay=False, never_pays=True) if self.pays is False else policy
 
 
 NO_HINTS = Hints()
@@ -94,13 +96,13 @@ class Completion:
         self._ledger = ledger
         self._clock = clock
         self._slots = Slots(max_parallel)
-        self._turns = itertools.count()
         self._known = Known(providers, evidence)
+        self._planning = Planning(
+            catalog, providers, ledger, policy, known=self._known, strategies=strategies
+        )
         self._observer = Observer(evidence, clock=clock)
-        self._strategies = strategies
         self._network = Network(providers, clock=clock)
         self._settling: set[asyncio.Task[None]] = set()
-        self._lined_up: tuple[object, Lineup] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -117,7 +119,18 @@ class Completion:
             Refused: no provider is configured.
             NotFound: no model has the name that is wanted; with suggestions.
         """
-        return self.planned(caller, self._features(request, hints))
+        asker = self._planning.asker(caller, request, is_worded=hints.is_worded)
+        asked = self._features(request, hints)
+        return self._planning.planned(asker, asked, hints.bound(self.policy))
+
+    def planned(self, caller: Caller, asked: Features) -> Route:
+        """As `plan`, for what is known of a request of which nobody has the text."""
+        return self._planning.planned(Asker(caller), asked, self.policy)
+
+    @property
+    def lineups(self) -> LatestLineup:
+        """The models that routes are made of."""
+        return self._planning.lineups
 
     def beliefs(self) -> Beliefs:
         """What is believed of models now."""
@@ -171,7 +184,8 @@ class Completion:
         )
         if not caller.may_use_model(model.id):
             raise PermissionDenied(f"the key of {caller.name!r} may not use {model.id}")
-        call = self._call(caller, model, Features(wanted=wanted), request_type="embedding")
+        asked = Features(wanted=wanted)
+        call = self._planning.call(caller, model, asked, request_type="embedding")
         embedding = EmbeddingCall(model, self._providers[model.provider], call)
         async with self._slots.taken():
             await embedding.make(body, self._ledger)
@@ -188,15 +202,17 @@ class Completion:
     ) -> Answering:
         """The first answer that begins, of the models of the route in their order."""
         _refuse_other_models(request)
+        asker = self._planning.asker(caller, request, is_worded=hints.is_worded)
+        asker = self._planning.begun(asker)
         asked = self._features(request, hints)
-        kept = None if prefer is None else self._kept(caller, asked, prefer)
-        course = self._course(caller, request, hints, asked)
+        kept = None if prefer is None else self._kept(asker, asked, prefer, hints)
+        course = self._course(asker, request, hints, asked)
         story = Story(caller.name, began_at=self._clock())
         pick: Pick | None = course.first(kept)
         while pick is not None:
             answering = self._answering(caller, pick, story, learns=hints.learns)
             try:
-                await self._begin(answering, pick, caller)
+                await self._begin(answering, pick, asker)
             except GatewayError as error:
                 story.failed(answering, pick, error)
                 was_sent = answering.was_sent
@@ -207,34 +223,34 @@ class Completion:
                 continue
             self._network.heard(answering.provider, None, was_sent=True)
             if kept is None and read_wanted(request.model, self.policy.aliases).name is None:
-                answering.seen_beside(telling_text(request.messages))
+                answering.seen_beside(conversation(request.messages))
             return answering
         raise course.failure()
 
-    def _kept(self, caller: Caller, asked: Features, model: Model) -> Route | None:
+    def _kept(self, asker: Asker, asked: Features, model: Model, hints: Hints) -> Route | None:
         """The route to the model alone, if it can still be taken: all others need no look."""
         try:
-            route = self.planned(caller, asked, Lineup([model]))
+            policy = hints.bound(self.policy)
+            route = self._planning.planned(asker, asked, policy, Lineup([model]))
         except NotFound:
             # Another one was named, and could not answer.
             return None
         return None if route.error(self._clock()) else route
 
-    def _course(
-        self, caller: Caller, request: ChatRequest, hints: Hints, asked: Features
-    ) -> Course:
+    def _course(self, asker: Asker, request: ChatRequest, hints: Hints, asked: Features) -> Course:
+        planning = self._planning
         planner = Planner(
-            lambda one, policy: self.planned(caller, one, policy=policy),
-            lambda one, policy: self.planned(caller, one, self._local(), policy=policy),
+            partial(planning.planned, asker),
+            lambda one, policy: planning.planned(asker, one, policy, planning.local()),
             lambda one: self._features(one, hints),
-            lambda: [one.model.id for one in self._local().contenders],
+            lambda: [one.model.id for one in planning.local().contenders],
             self._clock,
         )
         return Course(
             planner,
             request,
             asked,
-            policy=self.policy,
+            policy=hints.bound(self.policy),
             network=self._network,
             degrades=hints.degrades,
         )
@@ -244,7 +260,7 @@ class Completion:
         return Answering(
             step.model,
             self._providers[step.model.provider],
-            self._call(caller, step.model, asked, route_id=story.id, step=step),
+            self._planning.call(caller, step.model, asked, route_id=story.id, step=step),
             ledger=self._ledger,
             observer=self._observer if learns else Observer(None),
             route=story.told(pick),
@@ -252,51 +268,27 @@ class Completion:
             warnings=pick.warnings,
         )
 
-    async def _begin(self, answering: Answering, pick: Pick, caller: Caller) -> None:
-        request, asked = self._worded(pick.request, answering.model, caller), pick.route.features
-        most = asked.most_input_tokens
+    async def _begin(self, answering: Answering, pick: Pick, asker: Asker) -> None:
+        asked = pick.route.features
+        request = self._planning.worded(asker, pick.request, answering.model)
+        about, most = asked.input_tokens, asked.most_input_tokens
+        if request is not pick.request:
+            about = max(about, request_tokens(request))
         if asked.needs.vision or request is not pick.request:
             # What an image counts depends on the model, and so does how it is asked.
             most = max(most, most_tokens(request, answering.model))
         try:
             await answering.begin(
                 request,
-                input_tokens=asked.input_tokens,
+                input_tokens=about,
                 most_input_tokens=most,
                 default_tokens=self.policy.max_output_tokens,
+                most_microusd=pick.step.most_microusd,
             )
         except BaseException:
             # Nothing is left of a refusal, which is settled; a cancelled call is.
             await settled_when_left(answering, self._settling)
             raise
-
-    def _worded(self, request: ChatRequest, model: Model, caller: Caller) -> ChatRequest:
-        """As this caller wants this model to be asked."""
-        if self._strategies is None:
-            return request
-        return worded(request, self._strategies.get(caller.name, model.id))
-
-    def planned(
-        self,
-        caller: Caller,
-        asked: Features,
-        lineup: Lineup | None = None,
-        *,
-        policy: Policy | None = None,
-    ) -> Route:
-        """The route for what is known of a request; as `plan`, where nobody has its text."""
-        if not self._providers:
-            raise Refused(NO_PROVIDER)
-        return choose(
-            asked,
-            self._lineup() if lineup is None else lineup,
-            policy or self.policy,
-            conditions=partial(self._condition, caller, asked),
-            measured=self._known.measured(),
-            beliefs=self._known.beliefs(),
-            turn=next(self._turns),
-            explores=random.random() < self.policy.explore_share,
-        )
 
     def _features(self, request: ChatRequest, hints: Hints) -> Features:
         return features(
@@ -306,60 +298,6 @@ class Completion:
             complexity=hints.complexity,
             context=hints.context,
             priority=hints.priority,
-        )
-
-    def _lineup(self) -> Lineup:
-        revision = self._catalog.revision
-        if self._lined_up is None or self._lined_up[0] is not revision:
-            self._lined_up = (revision, Lineup(self._catalog.callable_models))
-        return self._lined_up[1]
-
-    def _local(self) -> Lineup:
-        """The models of this machine."""
-        lineup = self._lineup()
-        if LOCAL not in lineup.remembered:
-            models = (one.model for one in lineup.contenders if one.model.is_local)
-            lineup.remembered[LOCAL] = Lineup(models)
-        local: Lineup = lineup.remembered[LOCAL]
-        return local
-
-    def _condition(
-        self, caller: Caller, asked: Features, model: Model, worst_microusd: int | None
-    ) -> Condition:
-        output_tokens = asked.most_output_tokens or self.policy.max_output_tokens
-        worst = Amount(
-            tokens=asked.most_input_tokens + output_tokens * asked.choices,
-            input_tokens=asked.most_input_tokens,
-            microusd=worst_microusd,
-        )
-        return Condition(
-            caller.may_use_model(model.id),
-            self._providers[model.provider].cooling_seconds(model.id),
-            self._ledger.remaining(self._call(caller, model, asked), worst),
-        )
-
-    def _call(
-        self,
-        caller: Caller,
-        model: Model,
-        asked: Features,
-        *,
-        request_type: str = "chat",
-        route_id: str | None = None,
-        step: Step | None = None,
-    ) -> Call:
-        return Call(
-            request_id=request_id.current(),
-            caller=caller.name,
-            provider=model.provider,
-            model=model.id,
-            tier=model.tier,
-            request_type=request_type,
-            task=asked.task,
-            complexity=asked.complexity,
-            context=asked.context or self.policy.default_context,
-            route_id=route_id,
-            reason=step.reason if step else None,
         )
 
 

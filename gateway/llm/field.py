@@ -5,7 +5,9 @@ respect (price, speed, quality, size, and what it is made for) is not among thes
 request is: it is kept back, and looked at only once one of those before it is passed over.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from heapq import heapify, heappop
 
 from gateway.llm.lineup import SURE_CONTEXT_TOKENS, Contender
 from gateway.llm.task import Task
@@ -41,6 +43,43 @@ class Field:
         if task not in self._rows:
             self._rows[task] = [_row(place, self.contenders[place], task) for place in self._front]
         return self._rows[task]
+
+    def cheapest(
+        self, input_tokens: float, output_tokens: float, *, least_context: float
+    ) -> Iterator[Contender]:
+        """All that hold so many tokens by what such a call costs; of unknown cost come last."""
+        heap = [
+            (input_tokens * of_input + output_tokens * of_output + request, rank, place)
+            for rank, (place, context, of_input, of_output, request) in enumerate(self._prices)
+            if context >= least_context
+        ]
+        if input_tokens > self.dearer_above:
+            heap = [
+                (self.contenders[place].expected_microusd(input_tokens, output_tokens), rank, place)
+                if self.contenders[place].has_price and self.contenders[place].dearer
+                else (cost, rank, place)
+                for cost, rank, place in heap
+            ]
+        heapify(heap)
+        while heap:
+            yield self.contenders[heappop(heap)[-1]]
+
+    @cached_property
+    def _prices(self) -> Sequence[tuple[int, float, float, float, float]]:
+        """Place, context and the three rates; of equal cost what is free, and then by its ID."""
+        in_order = sorted(
+            enumerate(self.contenders), key=lambda pair: (pair[1].tier == "paid", pair[1].model.id)
+        )
+        return [
+            (
+                place,
+                one.context_tokens if one.is_context_known else SURE_CONTEXT_TOKENS,
+                one.input_rate,
+                one.output_rate,
+                one.request_rate if one.has_price else float("inf"),
+            )
+            for place, one in in_order
+        ]
 
 
 def _row(place: int, one: Contender, task: Task) -> Row:

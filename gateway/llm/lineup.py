@@ -1,21 +1,28 @@
 """All models that can be called, with what routing needs of them worked out beforehand."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal
+from typing import Any, TypeVar
 
 from rapidfuzz import fuzz, process
 
 from gateway.llm.belief import expected, odds_against
 from gateway.llm.features import Needs
-from gateway.llm.model import Model, Rates, Tier
+from gateway.llm.model import Model, Price, Rates, Tier
 from gateway.llm.prior import Priors, bare_name
 from gateway.llm.task import Task
 
 MOST_SUGGESTIONS = 5
+MOST_REMEMBERED = 64
+# Of what has no known price, for a million tokens of input and output: as dear as the dearest that
+# was ever listed, so that it is chosen by its price only where all others are not to be had.
+UNPRICED_USD = (150.0, 600.0)
 # An unknown context length is trusted with this much.
 SURE_CONTEXT_TOKENS = 8_000
 
+
+Made = TypeVar("Made")
 
 # Abilities are bits of a plain int: an enum's would cost more than the rest of a choice.
 TEXT, TOOLS, VISION, JSON_SCHEMA, AUDIO = 1, 2, 4, 8, 16
@@ -76,6 +83,7 @@ class Lineup:
             "free": [one for one in self.contenders if one.tier == "free"],
             "paid": [one for one in self.contenders if one.tier == "paid"],
         }
+        self.both_tiers: Sequence[Contender] = [*self.of_tier["free"], *self.of_tier["paid"]]
         self._named: dict[str, list[Contender]] = {}
         self._same: dict[str, list[Contender]] = {}
         for one in self.contenders:
@@ -84,8 +92,7 @@ class Lineup:
             for name in {one.model.id.lower(), wire_name, without_maker, bare_name(wire_name)}:
                 self._named.setdefault(name, []).append(one)
             self._same.setdefault(bare_name(one.model.name), []).append(one)
-        # What was worked out for a kind of request, such as those that can serve it.
-        self.remembered: dict[object, Any] = {}
+        self._remembered: dict[object, Any] = {}
         self._ids = {one.model.id.lower(): one.model.id for one in self.contenders}
 
     def __len__(self) -> int:
@@ -100,6 +107,21 @@ class Lineup:
     def same(self, contender: Contender) -> Sequence[Contender]:
         """The same model wherever it is offered, this one too."""
         return self._same[bare_name(contender.model.name)]
+
+    def is_whole(self, contenders: Sequence[Contender]) -> bool:
+        """Whether these are all of a tier, or of both, as they stand here."""
+        return contenders is self.both_tiers or any(
+            contenders is those for those in self.of_tier.values()
+        )
+
+    def remember(self, key: object, make: Callable[[], Made]) -> Made:
+        """What was worked out for a kind of request, such as those that can serve it."""
+        if key not in self._remembered:
+            if len(self._remembered) >= MOST_REMEMBERED:
+                del self._remembered[next(iter(self._remembered))]
+            self._remembered[key] = make()
+        made: Made = self._remembered[key]
+        return made
 
     def near(self, text: str) -> tuple[str, ...]:
         """IDs that somebody may have meant."""
@@ -124,7 +146,7 @@ def _contender(model: Model, priors: Priors) -> Contender:
     price = model.price
     is_free = model.tier == "free"
     rates = [] if price is None else sorted(price.tiers, key=lambda tier: tier.above_tokens)
-    input_rate, output_rate, request_rate = _floats(None if is_free or not price else price.rates)
+    input_rate, output_rate, request_rate = _floats(None if price is None else price.rates, price)
     limits = (model.context_tokens, model.max_input_tokens)
     known = [limit for limit in limits if limit is not None]
     first_seconds, seconds_per_token = priors.seconds(model)
@@ -137,10 +159,12 @@ def _contender(model: Model, priors: Priors) -> Contender:
         context_tokens=min(known) if known else float("inf"),
         is_context_known=bool(known),
         has_price=is_free or (price is not None and price.is_known),
-        input_rate=input_rate,
-        output_rate=output_rate,
-        request_rate=request_rate,
-        dearer=() if is_free else tuple((one.above_tokens, *_floats(one.rates)) for one in rates),
+        input_rate=0.0 if is_free else input_rate,
+        output_rate=0.0 if is_free else output_rate,
+        request_rate=0.0 if is_free else request_rate,
+        dearer=()
+        if is_free
+        else tuple((one.above_tokens, *_floats(one.rates, price)) for one in rates),
         quality=quality,
         odds_against=odds_against(expected(quality)),
         first_seconds=first_seconds,
@@ -149,10 +173,22 @@ def _contender(model: Model, priors: Priors) -> Contender:
     )
 
 
-def _floats(rates: Rates | None) -> tuple[float, float, float]:
-    if rates is None:
-        return 0.0, 0.0, 0.0
-    return float(rates.input or 0), float(rates.output or 0), float(rates.request or 0)
+def _floats(rates: Rates | None, price: Price | None) -> tuple[float, float, float]:
+    """What is not known counts as the dearest that is known of the model, or else of any."""
+    known = [price.rates, *(tier.rates for tier in price.tiers)] if price else []
+    of_input, of_output = UNPRICED_USD
+    rates = rates or Rates(None, None)
+    return (
+        _or_dearest(rates.input, [one.input for one in known], of_input),
+        _or_dearest(rates.output, [one.output for one in known], of_output),
+        float(rates.request or 0),
+    )
+
+
+def _or_dearest(rate: Decimal | None, known: Iterable[Decimal | None], of_any: float) -> float:
+    if rate is not None:
+        return float(rate)
+    return float(max((one for one in known if one is not None), default=of_any))
 
 
 def _abilities_of(model: Model) -> Mapping[int, bool | None]:

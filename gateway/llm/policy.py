@@ -40,8 +40,8 @@ class Policy:
     `free_models` and `paid_models` are those that automatic routes may use, best first; an empty
     one stands for every model of that tier. `forced_provider` leaves all other providers out.
     `may_pay` lets automatic routes use paid models: only when somebody set a budget or a paid
-    tier, for a bill must never come as a surprise. `unknown_price` says what becomes of paid
-    models that have no known price.
+    tier, for a bill must never come as a surprise. `never_pays` leaves paid models out although
+    somebody names them. `unknown_price` says what becomes of paid models that have no known price.
 
     `fallback` names what is tried when no answer comes, in this order. A `degraded` answer to less
     than was asked is for requests that are not work and name no model, unless `degrades_work` and
@@ -67,6 +67,7 @@ class Policy:
     degrades_named: bool = False
     forced_provider: str | None = None
     may_pay: bool = False
+    never_pays: bool = False
     default_context: Context = "personal"
     unknown_price: Literal["refuse", "allow"] = "refuse"
     expected_output_tokens: int = 500

@@ -5,16 +5,20 @@ they are; a conversation that holds calls of tools stays one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 from gateway.llm.messages import ChatRequest, Message, Part, Role, Text
+from gateway.llm.tokens import MESSAGE_TOKENS, estimated_tokens
 from gateway.strategies import SYSTEM, Places, PromptingStrategy, read_template
 
 _SYSTEM_ROLES: tuple[Role, ...] = ("system", "developer")
 _SPEAKERS: Mapping[str, str] = {"user": "User: ", "assistant": "Assistant: "}
 _GAP = "\n\n"
+_MOST_SIGNS = max(map(len, _SPEAKERS.values())) + len(_GAP)
+# A message of the system that was not there, and gaps around what is put into one that was.
+_MOST_OF_A_MESSAGE = MESSAGE_TOKENS + 2 * len(_GAP)
 _EXAMPLE = (
     Message("system", (Text("Answer in one sentence."),)),
     Message("user", (Text("What is the capital of Norway?"),)),
@@ -41,6 +45,32 @@ def worded(request: ChatRequest, strategy: PromptingStrategy | None) -> ChatRequ
     if user:
         messages = tuple(_of_user(messages, user, has_place=has_place))
     return request if messages == request.messages else replace(request, messages=messages)
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """Input tokens that a strategy adds to a request: about so many, and so many at most."""
+
+    input_tokens: int = 0
+    most_input_tokens: int = 0
+
+
+NO_EXTRA = Extra()
+
+
+def extra(strategy: PromptingStrategy, *, said: int, answered: int) -> Extra:
+    """Of a request with so many messages of the user, and of the model."""
+    texts = (
+        (strategy.system_prompt, 1),
+        (strategy.user_template, said),
+        (strategy.assistant_template, answered),
+    )
+    # Who speaks, and the gap behind it, where a conversation is sent as one message.
+    signs = 0 if strategy.use_chat_format else _MOST_SIGNS * (said + answered)
+    return Extra(
+        sum(estimated_tokens(text) * count for text, count in texts),
+        sum(len(text.encode()) * count for text, count in texts) + signs + _MOST_OF_A_MESSAGE,
+    )
 
 
 def strategy_to_json(model_id: str, strategy: PromptingStrategy | None) -> dict[str, Any]:

@@ -67,6 +67,8 @@ def _message(why: Why | None, asked: Features, policy: Policy) -> str:
             return "No model can be called: no provider offers one; set a provider's API key"
         case "max_cost":
             return "No free model fits now, and a paid one may cost more than max_cost"
+        case "unpaid" if policy.never_pays:
+            return "Only paid models fit, and this call may cost nothing"
         case "unpaid":
             return "Only paid models fit, and an automatic route never pays without a budget"
         case "price":
@@ -104,7 +106,7 @@ def _cost(offer: tuple[Contender, int | None, int | None]) -> str:
 
 
 def _way(policy: Policy, left_out: LeftOut) -> str:
-    if policy.may_pay or not left_out.counts["unpaid"]:
+    if policy.may_pay or policy.never_pays or not left_out.counts["unpaid"]:
         return ""
     return "; to allow it, set a budget (GATEWAY_MONTHLY_BUDGET_USD) or name the model"
 

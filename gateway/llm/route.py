@@ -38,13 +38,18 @@ Why = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One model to try. Costs are micro-dollars of one call; None is not known."""
+    """One model to try. Costs are micro-dollars of one call; None is not known.
+
+    `worst_microusd` is what it can cost at most, `most_microusd` what it may: None is no bound but
+    the limits of the caller.
+    """
 
     model: Model
     reason: str
     score: Score
     expected_microusd: int | None
     worst_microusd: int | None
+    most_microusd: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -5,19 +5,21 @@ budget, then what `fallback` configures. A model that is asked for by name is ne
 another one, unless the configuration says so.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from gateway.caller import LOCAL, Caller
 from gateway.errors import NotFound
 from gateway.llm.belief import NO_BELIEFS, Beliefs
 from gateway.llm.features import Features
 from gateway.llm.lineup import Contender, Lineup
 from gateway.llm.model import Tier
 from gateway.llm.policy import FallbackAction, Policy
+from gateway.llm.prompting import NO_EXTRA
 from gateway.llm.route import Route
 from gateway.llm.scoring import Measured
 from gateway.llm.task import Task, band
-from gateway.llm.walk import READY, Conditions, Stage, Walk
+from gateway.llm.walk import READY, Conditions, Extras, Stage, Walk
 from gateway.llm.wanted import Wanted, read_wanted
 from gateway.text import shown
 
@@ -29,7 +31,9 @@ def choose(
     lineup: Lineup,
     policy: Policy,
     *,
+    caller: Caller = LOCAL,
     conditions: Conditions = lambda _model, _worst: READY,
+    extras: Extras = lambda _model: NO_EXTRA,
     measured: Mapping[str, Measured] | None = None,
     beliefs: Beliefs = NO_BELIEFS,
     turn: int = 0,
@@ -38,9 +42,9 @@ def choose(
     """Decide; the same arguments give the same route.
 
     `conditions` is asked about the models that would be tried, best first, until there are
-    enough. `measured` is by model ID, `beliefs` tell of their quality. `turn`
-    counts requests, for the strategy `round_robin`. `explores` lets an automatic route try a model
-    to learn more of it, where that costs no more.
+    enough, `extras` what the caller's wording adds for them. `measured` is by model ID, `beliefs`
+    tell of their quality. `turn` counts requests, for the strategy `round_robin`. `explores` lets
+    an automatic route try a model to learn more of it, where that costs no more.
 
     Raises:
         NotFound: no model has the name that is wanted; with suggestions.
@@ -54,7 +58,16 @@ def choose(
         priority=wanted.priority or features.priority,
         context=features.context or policy.default_context,
     )
-    walk = Walk(asked, policy, lineup, conditions, measured or {}, beliefs)
+    walk = Walk(
+        asked,
+        policy,
+        lineup,
+        conditions,
+        extras,
+        caller=caller,
+        measured=measured or {},
+        beliefs=beliefs,
+    )
     stages = _automatic(walk, wanted, turn) if wanted.name is None else _named(walk, wanted.name)
     for stage in stages:
         walk.take(stage)
@@ -70,9 +83,11 @@ def _automatic(walk: Walk, wanted: Wanted, turn: int) -> Iterator[Stage]:
     if wanted.tier is None and policy.strategy == "task_based":
         for name in _mapped_models(policy, task, walk.asked.complexity):
             yield from _mapped(walk, name)
+    tiers = policy.tier_order if wanted.tier is None else (wanted.tier,)
     if wanted.tier is None and policy.may_pay and walk.asked.priority in {"speed", "quality"}:
         yield _free_and_paid(walk)
-    for tier in policy.tier_order if wanted.tier is None else (wanted.tier,):
+        tiers = ()
+    for tier in tiers:
         if tier == "free" or _may_follow(walk):
             yield _tier(walk, tier, turn)
     if wanted.tier is None:
@@ -88,7 +103,7 @@ def _mapped_models(policy: Policy, task: Task, complexity: float) -> Sequence[st
 def _named(walk: Walk, name: str) -> Iterator[Stage]:
     """The model that is asked for, the same elsewhere, and then only what `fallback` says."""
     policy, lineup = walk.policy, walk.lineup
-    asked_for = sorted(lineup.named(name), key=_cheapest_first(walk))
+    asked_for = sorted(lineup.named(name), key=walk.cheapest_first)
     if not asked_for:
         suggestions = lineup.near(name)
         raise NotFound(f"no model is called {shown(name)!r}", suggestions=suggestions)
@@ -96,10 +111,10 @@ def _named(walk: Walk, name: str) -> Iterator[Stage]:
     # when its quota ends is another matter.
     is_agreed = all(one.tier == "paid" for one in asked_for)
     if is_agreed:
-        yield _by_name("asked for by name", asked_for, may_pay=True)
+        yield _by_name("asked for by name", asked_for, may_pay=not policy.never_pays)
     else:
         yield from _free_then_paid(walk, "asked for by name", asked_for)
-    elsewhere = sorted(_same_elsewhere(lineup, asked_for), key=_cheapest_first(walk))
+    elsewhere = sorted(_same_elsewhere(lineup, asked_for), key=walk.cheapest_first)
     yield from _free_then_paid(walk, "the same model elsewhere", elsewhere)
     for action in policy.on_quota_exceeded:
         if action.action == "error":
@@ -115,7 +130,7 @@ def _mapped(walk: Walk, name: str) -> Iterator[Stage]:
             contenders, places = _of_tier(walk, tier)
             yield Stage(label, contenders, policy.may_pay, _cap(policy), places=places)
             return
-    contenders = sorted(walk.lineup.named(name), key=_cheapest_first(walk))
+    contenders = sorted(walk.lineup.named(name), key=walk.cheapest_first)
     yield from _free_then_paid(walk, label, contenders)
 
 
@@ -137,18 +152,15 @@ def _tier(walk: Walk, tier: Tier, turn: int) -> Stage:
     if walk.asked.priority is not None or policy.strategy == "task_based":
         return Stage(label, contenders, policy.may_pay, cap, places=places)
     if policy.strategy == "least_cost":
-        contenders = sorted(contenders, key=_cheapest_first(walk))
-        return Stage(f"{label}, least cost", contenders, policy.may_pay, cap, in_order=True)
+        return Stage(f"{label}, least cost", contenders, policy.may_pay, cap, by_cost=True)
     return Stage(f"{label}, in turn", contenders, policy.may_pay, cap, places=places, turn=turn)
 
 
 def _free_and_paid(walk: Walk) -> Stage:
     """Both tiers side by side: this request itself asks for speed or quality."""
-    free, free_places = _of_tier(walk, "free")
-    paid, paid_places = _of_tier(walk, "paid")
+    contenders, places = _of_both(walk)
     label = f"best score, for {walk.asked.priority} was asked for"
-    places = {**free_places, **paid_places}
-    return Stage(label, [*free, *paid], True, _cap(walk.policy), places=places)
+    return Stage(label, contenders, True, _cap(walk.policy), places=places)
 
 
 def _fallback(walk: Walk) -> Iterator[Stage]:
@@ -162,11 +174,10 @@ def _fallback(walk: Walk) -> Iterator[Stage]:
 
 def _alternative(walk: Walk, action: FallbackAction) -> Stage:
     if action.alternative:
-        contenders = sorted(walk.lineup.named(action.alternative), key=_cheapest_first(walk))
+        contenders = walk.lineup.named(action.alternative)
     else:
-        every = [one for tier in TIERS for one in _of_tier(walk, tier)[0]]
-        contenders = sorted(every, key=_cheapest_first(walk))
-    return Stage("fallback to a cheaper model", contenders, walk.policy.may_pay, in_order=True)
+        contenders, _ = _of_both(walk)
+    return Stage("fallback to a cheaper model", contenders, walk.policy.may_pay, by_cost=True)
 
 
 def _may_follow(walk: Walk) -> bool:
@@ -195,22 +206,16 @@ def _of_tier(walk: Walk, tier: Tier) -> tuple[Sequence[Contender], Mapping[Conte
     return list(places), places
 
 
+def _of_both(walk: Walk) -> tuple[Sequence[Contender], Mapping[Contender, int]]:
+    free, free_places = _of_tier(walk, "free")
+    paid, paid_places = _of_tier(walk, "paid")
+    if not (free_places or paid_places):
+        return walk.lineup.both_tiers, {}
+    return [*free, *paid], {**free_places, **paid_places}
+
+
 def _same_elsewhere(lineup: Lineup, asked_for: Sequence[Contender]) -> list[Contender]:
     return [one for one in lineup.same(asked_for[0]) if one not in asked_for]
-
-
-def _cheapest_first(walk: Walk) -> Callable[[Contender], tuple[bool, bool, float, str]]:
-    """Free, then by the expected cost; unknown prices last."""
-
-    def key(one: Contender) -> tuple[bool, bool, float, str]:
-        return (
-            one.tier == "paid",
-            not one.has_price,
-            walk.scoring.expected_microusd(one),
-            one.model.id,
-        )
-
-    return key
 
 
 def _cap(policy: Policy) -> int | None:

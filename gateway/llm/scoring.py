@@ -137,7 +137,7 @@ class Ranking:
     def __init__(self, scoring: Scoring, field: Field, least_context: float) -> None:
         self._scoring, self._field, self._least_context = scoring, field, least_context
         self._taken: set[int] = set()
-        self._current = -1
+        self._places: dict[Contender, int] = {}
         special = self._special()
         totals = scoring.totals(field, least_context=least_context)
         self._heap = [pair for pair in totals if pair[1] not in special] if special else totals
@@ -153,13 +153,14 @@ class Ranking:
             _, place = heappop(self._heap)
             if place not in self._taken:
                 self._taken.add(place)
-                self._current = place
-                return self._field.contenders[place]
+                one = self._field.contenders[place]
+                self._places[one] = place
+                return one
         raise StopIteration
 
-    def pass_over(self) -> None:
-        """The last one cannot be had: those that it kept back come in."""
-        self._bring(self._field.behind.get(self._current, ()))
+    def pass_over(self, one: Contender) -> None:
+        """It came, and cannot be had: those that it kept back come in."""
+        self._bring(self._field.behind.get(self._places[one], ()))
 
     def _bring(self, places: Iterable[int]) -> None:
         for place in places:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from gateway.caller import Caller
 from gateway.llm.features import Features
 from gateway.llm.field import Field
 from gateway.llm.lineup import (
@@ -29,8 +30,9 @@ ABILITIES: tuple[tuple[int, Why, str, str], ...] = (
     (AUDIO, "audio", "hears no audio", "hears audio"),
     (JSON_SCHEMA, "json_schema", "keeps to no JSON schema", "keeps to a JSON schema"),
 )
-# What costs too much and is too small besides is left out for its size: no money would help.
-OF_PRICE: tuple[Why, ...] = ("price", "unpaid")
+# What costs too much and is too small besides is left out for its size: no money would help, and
+# neither would another key.
+AFTER_SIZE: tuple[Why, ...] = ("permission", "price", "unpaid")
 
 
 @dataclass(slots=True)
@@ -65,7 +67,9 @@ class Parted:
 
     @cached_property
     def least_context(self) -> float:
-        affected = (one for models in (self.sure, self.doubtful, *self._of_price) for one in models)
+        affected = (
+            one for models in (self.sure, self.doubtful, *self._after_size) for one in models
+        )
         return min((one.context_tokens for one in affected), default=0.0)
 
     @cached_property
@@ -73,17 +77,20 @@ class Parted:
         return Field(self.sure)
 
     @property
-    def _of_price(self) -> Iterator[list[Contender]]:
-        return (self.out.get(why, []) for why in OF_PRICE)
+    def _after_size(self) -> Iterator[list[Contender]]:
+        return (self.out.get(why, []) for why in AFTER_SIZE)
 
 
 class Screen:
     """What a request and the policy rule out, whatever happens at the moment."""
 
-    def __init__(self, features: Features, policy: Policy) -> None:
+    def __init__(self, features: Features, policy: Policy, caller: Caller) -> None:
+        self._caller = caller
+        self._may_use_all = "*" in caller.models
         self._needed = abilities(features.needs)
         self.context_tokens = features.needs.context_tokens
         self._provider = policy.forced_provider
+        self._never_pays = policy.never_pays
         self._takes_unpriced = policy.unknown_price == "allow"
 
     def part(self, contenders: Iterable[Contender], *, may_pay: bool) -> Parted:
@@ -96,6 +103,7 @@ class Screen:
                 or not (one.has_price or self._takes_unpriced)
                 or (one.tier == "paid" and not may_pay)
                 or (provider is not None and one.model.provider != provider)
+                or not (self._may_use_all or self._caller.may_use_model(one.model.id))
             ):
                 parted.out.setdefault(self._why(one), []).append(one)
             elif one.doubts & needed:
@@ -106,7 +114,7 @@ class Screen:
 
     def kind(self, *, may_pay: bool) -> tuple[object, ...]:
         """Alike for all that part the same models alike."""
-        return self._needed, self._provider, self._takes_unpriced, may_pay
+        return self._needed, self._provider, self._takes_unpriced, may_pay, self._caller.models
 
     def fitting(
         self, parted: Parted, left_out: LeftOut
@@ -142,6 +150,8 @@ class Screen:
         for ability, why, *_ in ABILITIES:
             if one.lacks & self._needed & ability:
                 return why
+        if not self._caller.may_use_model(one.model.id):
+            return "permission"
         return "price" if not (one.has_price or self._takes_unpriced) else "unpaid"
 
     def _reason(self, one: Contender, why: Why) -> str:
@@ -153,8 +163,12 @@ class Screen:
                     f"holds {one.context_tokens:,.0f} tokens, and about "
                     f"{self.context_tokens:,} are needed"
                 )
+            case "permission":
+                return "this caller may not use it"
             case "price":
                 return "its price is not known, so no budget could be kept"
+            case "unpaid" if self._never_pays:
+                return "it costs money, and this call may cost nothing"
             case "unpaid":
                 return "it costs money, and neither a budget nor a paid tier is set"
         return next(lacks for _, kind, lacks, _ in ABILITIES if kind == why)
@@ -162,10 +176,10 @@ class Screen:
 
 def _with_context(parted: Parted, tokens: int) -> dict[Why, list[Contender]]:
     out = {
-        why: [one for one in models if why not in OF_PRICE or one.context_tokens >= tokens]
+        why: [one for one in models if why not in AFTER_SIZE or one.context_tokens >= tokens]
         for why, models in parted.out.items()
     }
     affected = [*parted.sure, *parted.doubtful]
-    affected += [one for why in OF_PRICE for one in parted.out.get(why, ())]
+    affected += [one for why in AFTER_SIZE for one in parted.out.get(why, ())]
     out["context"] = [one for one in affected if one.context_tokens < tokens]
     return {why: models for why, models in out.items() if models}

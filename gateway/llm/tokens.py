@@ -83,14 +83,6 @@ def most_tokens(request: ChatRequest, model: Model | None = None) -> int:
     return total
 
 
-def most_output_tokens(asked: int | None, model: Model, *, default: int, choices: int = 1) -> int:
-    """What one call may answer at most: as asked, or `default`, never above the model's own."""
-    most = default if asked is None else asked
-    if model.max_output_tokens is not None:
-        most = min(most, model.max_output_tokens)
-    return most * choices
-
-
 def _most_of_message(message: Message, most_image: int) -> int:
     total = MESSAGE_TOKENS + _bytes(message.name) + _bytes(message.tool_call_id)
     total += sum(_most_of_part(part, most_image) for part in message.parts)

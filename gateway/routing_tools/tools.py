@@ -8,6 +8,7 @@ from gateway.clock import Clock, now
 from gateway.errors import InvalidRequest, NotFound, PermissionDenied, Refused, Unauthenticated
 from gateway.llm.catalog.catalog import Catalog
 from gateway.llm.features import Features
+from gateway.llm.latest_lineup import LatestLineup
 from gateway.llm.model import Model
 from gateway.llm.policy import Policy
 from gateway.llm.prompting import strategy_to_json
@@ -17,12 +18,10 @@ from gateway.llm.provider.settings import NO_PROVIDER
 from gateway.llm.route import Route
 from gateway.llm.router import choose
 from gateway.llm.tool_answers import quota_to_json
-from gateway.llm.walk import Condition
 from gateway.routing_tools.answers import choice_to_json, counts, free_model_to_json
 from gateway.routing_tools.asking import asked_features
 from gateway.routing_tools.estimates import cheapest_first, estimate
 from gateway.routing_tools.free_lists import FreeLists
-from gateway.routing_tools.latest_lineup import LatestLineup
 from gateway.routing_tools.listing import RoutingCalls, listed
 from gateway.routing_tools.tracking import Tracking
 from gateway.strategies import PromptingStrategy, Strategies
@@ -51,6 +50,7 @@ class RoutingTools:
         strategies: Strategies,
         *,
         plan: Callable[[Caller, Features], Route],
+        lineups: LatestLineup,
         providers: Mapping[str, Provider],
         free_lists: FreeLists,
         tracking: Tracking,
@@ -65,7 +65,7 @@ class RoutingTools:
         self._free_lists = free_lists
         self._tracking = tracking
         self._clock = clock
-        self._lineup = LatestLineup(catalog)
+        self._lineups = lineups
         calls = RoutingCalls(
             route=self.route,
             preemptive=self.preemptive,
@@ -100,12 +100,7 @@ class RoutingTools:
         if not self._catalog.providers:
             raise Refused(NO_PROVIDER)
         asked = asked_features(arguments, self._policy)
-        route = choose(
-            asked,
-            self._lineup.now(),
-            self._policy,
-            conditions=lambda model, _: Condition(is_allowed=who.may_use_model(model.id)),
-        )
+        route = choose(asked, self._lineups.now(), self._policy, caller=who)
         return self._choice(route, is_preemptive=True)
 
     async def costs(self, arguments: Arguments) -> Answer:
@@ -201,7 +196,7 @@ class RoutingTools:
         content = choice_to_json(
             route,
             self._policy,
-            self._lineup.now(),
+            self._lineups.now(),
             moment=self._clock(),
             is_preemptive=is_preemptive,
         )

@@ -12,6 +12,7 @@ from gateway.llm.catalog.assembly import ConfiguredProvider
 from gateway.llm.catalog.catalog import Catalog
 from gateway.llm.catalog.override import ModelOverride
 from gateway.llm.messages import Usage
+from gateway.llm.model import Model
 from gateway.llm.prior import Priors
 from gateway.usage.call import Settlement
 from gateway.usage.ledger import Ledger
@@ -113,18 +114,28 @@ def test_the_paid_model_that_was_used_most_is_the_usual_alternative() -> None:
     ]
     found = usual(CATALOG, loads)
     assert found is not None
-    assert found.id == "openai/gpt-6-sol"
+    model, why = found
+    assert model.id == "openai/gpt-6-sol"
+    # Another paid model was used more, of which no price is known any more.
+    assert why == "the paid model that, of those whose price is known, was used most in this time"
+    found = usual(CATALOG, loads[:-1])
+    assert found is not None
+    assert found[1] == "the paid model that was used most in this time"
+
+
+def test_the_reason_names_the_model_that_the_alternative_is_as_good_as() -> None:
+    free = _free_of_openrouter()
+    found = usual(CATALOG, [load("openai/gone", "paid", 900), load(free.id, "free", 100)])
+    assert found is not None
+    assert found[1].endswith(f"is expected to be as good as {free.id}")
 
 
 def test_who_calls_only_free_models_is_compared_with_the_cheapest_that_is_as_good() -> None:
     priors = Priors(CATALOG.models)
-    free = next(
-        one
-        for one in CATALOG.callable_models
-        if one.tier == "free" and one.provider == "openrouter" and "text" in one.output_modalities
-    )
-    found = usual(CATALOG, [load(free.id, "free", 1_000)])
-    assert found is not None
+    free = _free_of_openrouter()
+    alternative = usual(CATALOG, [load(free.id, "free", 1_000)])
+    assert alternative is not None
+    found, _ = alternative
     assert found.tier == "paid"
     assert priors.quality(found) >= priors.quality(free)
     as_good = [
@@ -142,3 +153,11 @@ def test_who_calls_only_free_models_is_compared_with_the_cheapest_that_is_as_goo
 
 def test_without_any_call_there_is_no_usual_alternative() -> None:
     assert usual(CATALOG, []) is None
+
+
+def _free_of_openrouter() -> Model:
+    return next(
+        one
+        for one in CATALOG.callable_models
+        if one.tier == "free" and one.provider == "openrouter" and "text" in one.output_modalities
+    )

@@ -66,3 +66,19 @@ def test_a_model_that_is_surely_worse_is_not_tried() -> None:
         for one, quality in (("a/known", 0.9), ("b/unknown", 0.1))
     ]
     assert explored(seen=Beliefs(summed(both, NOW))).steps[0].model.id == "a/known"
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Policy(may_pay=True, task_models={"coding": ("a/known",)}),
+        Policy(may_pay=True, strategy="least_cost"),
+        Policy(may_pay=True, strategy="round_robin"),
+        Policy(may_pay=True, tier_order=("paid", "free")),
+    ],
+    ids=["mapped", "least cost", "in turn", "paid first"],
+)
+def test_what_the_operator_put_in_an_order_stays_in_it(policy: Policy) -> None:
+    lineup = Lineup([KNOWN, UNKNOWN, DEAR])
+    plain = choose(ASKED, lineup, policy, beliefs=SEEN)
+    assert choose(ASKED, lineup, policy, beliefs=SEEN, explores=True) == plain

@@ -45,6 +45,10 @@ def database_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/gateway.db"
 
 
+# Included, and by its list price no better than the free models before it.
+THREE = Offer("three", Decimal(0), Decimal(0), is_included=True)
+
+
 def free(name: str, **facts: Any) -> Offer:
     """A model without a price; at OpenRouter its name says that it has none."""
     return Offer(name, input=Decimal(0), output=Decimal(0), **facts)
@@ -83,15 +87,15 @@ async def story(routed: Router, answering: Answering) -> Mapping[str, Any]:
 async def test_after_a_context_error_only_a_larger_model_is_asked(database_url: str) -> None:
     small, middle = (
         free("small:free", context_tokens=16_000),
-        free("middle:free", context_tokens=32_000),
+        free("middle:free", context_tokens=24_000),
     )
     large = Offer("large", context_tokens=200_000)
     async with (
         LlmStandIn("openrouter", offers=[small, middle, large]) as stand_in,
         router(stand_in, database_url=database_url, policy=PAYS) as routed,
     ):
-        for name, holds in (("small:free", 16_000), ("middle:free", 32_000)):
-            stand_in.always(name, too_long(holds, 70_000))
+        for name, holds in (("small:free", 16_000), ("middle:free", 24_000)):
+            stand_in.always(name, too_long(holds, 31_000))
         answering = await answered(routed, asked("x" * 1_000))
         assert answering.model.name == "large"
         # The size that the first one told left the middle one out.
@@ -100,19 +104,19 @@ async def test_after_a_context_error_only_a_larger_model_is_asked(database_url: 
         (first,) = route["tried"]
         assert (first["strategy"], first["outcome"]) == (None, "context_length_exceeded")
         assert route["trying"]["strategy"] == "larger_context"
-        assert "70,000 tokens of context are needed" in route["trying"]["why"]
-        assert route["input_tokens"] >= 69_000
+        assert "31,000 tokens of context are needed" in route["trying"]["why"]
+        assert route["input_tokens"] >= 30_000
 
 
 async def test_the_size_that_was_learned_is_reserved(database_url: str) -> None:
     small, large = free("small:free", context_tokens=16_000), Offer("large", context_tokens=200_000)
-    # 70,000 tokens at $0.5 for a million are 35,000 micro-dollars; the text alone is no 1,000.
+    # 31,000 tokens at $0.5 for a million are 15,500 micro-dollars; the text alone is no 1,000.
     async with (
         LlmStandIn("openrouter", offers=[small, large]) as stand_in,
-        router(stand_in, database_url=database_url, policy=PAYS, limits=[budget(20_000)]) as routed,
+        router(stand_in, database_url=database_url, policy=PAYS, limits=[budget(10_000)]) as routed,
     ):
-        stand_in.always("small:free", too_long(16_000, 70_000))
-        with pytest.raises(ContextTooLong, match="resulted in 70000"):
+        stand_in.always("small:free", too_long(16_000, 31_000))
+        with pytest.raises(ContextTooLong, match="resulted in 31000"):
             await answered(routed, asked("x" * 1_000))
         assert [one.model for one in stand_in.requests] == ["small:free"]
 
@@ -186,7 +190,7 @@ async def test_a_reservation_that_is_refused_is_told_though_it_was_never_sent(
 async def test_models_of_this_machine_answer_when_the_network_is_gone(database_url: str) -> None:
     policy = Policy(free_models=("openrouter/one:free", "openrouter/two:free", "nanogpt/three"))
     away = LlmStandIn("openrouter", offers=[free("one:free"), free("two:free")])
-    away_too = LlmStandIn("nanogpt", offers=[Offer("three", is_included=True)])
+    away_too = LlmStandIn("nanogpt", offers=[THREE])
     async with (
         away,
         away_too,
@@ -212,7 +216,7 @@ async def test_one_provider_that_is_down_is_no_lost_network(database_url: str) -
     policy = Policy(free_models=("openrouter/one:free", "openrouter/two:free", "nanogpt/three"))
     async with (
         away,
-        LlmStandIn("nanogpt", offers=[Offer("three", is_included=True)]) as other,
+        LlmStandIn("nanogpt", offers=[THREE]) as other,
         LlmStandIn("ollama", offers=[free("qwen3")]) as at_home,
         router(away, other, at_home, database_url=database_url, policy=policy) as routed,
     ):
@@ -271,7 +275,7 @@ async def test_strategies_are_tried_in_the_order_of_the_list(database_url: str) 
     async def strategy_after(policy: Policy, database_url: str) -> str:
         async with (
             LlmStandIn("openrouter", offers=[free("one:free"), free("two:free")]) as stand_in,
-            LlmStandIn("nanogpt", offers=[Offer("three", is_included=True)]) as other,
+            LlmStandIn("nanogpt", offers=[THREE]) as other,
             router(stand_in, other, database_url=database_url, policy=policy) as routed,
         ):
             for one in (stand_in, other):

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.llm.messages import ChatRequest, Image, Message, Other, Text, ToolCall
-from gateway.llm.prompting import strategy_to_json, worded
+from gateway.llm.prompting import extra, strategy_to_json, worded
+from gateway.llm.tokens import most_tokens
 from gateway.strategies import PromptingStrategy
 
 ALL = PromptingStrategy(
@@ -222,3 +223,14 @@ def test_a_strategy_is_shown_whole_with_an_example_of_how_messages_read() -> Non
     assert shown["example"][0]["content"].startswith("Be brief.\n\n")
     assert shown["example"][1]["content"] == "Q: What is the capital of Norway?\nA:"
     assert strategy_to_json("p/m", None)["strategy"] is None
+
+
+@given(STRATEGIES, st.lists(MESSAGES, min_size=1, max_size=6))
+def test_a_strategy_adds_no_more_than_is_reckoned_with(
+    strategy: PromptingStrategy, messages: list[Message]
+) -> None:
+    request = asked(*messages)
+    roles = [message.role for message in messages]
+    most = extra(strategy, said=roles.count("user"), answered=roles.count("assistant"))
+    added = most_tokens(worded(request, strategy)) - most_tokens(request)
+    assert added <= most.most_input_tokens

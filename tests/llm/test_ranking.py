@@ -55,7 +55,7 @@ def test_the_best_of_each_provider_come_in_their_order(
     ranked: list[Contender] = []
     for one in ranking:
         if one.model.id in refused:
-            ranking.pass_over()
+            ranking.pass_over(one)
         elif _count(ranked, one) < MOST_OF_ONE_PROVIDER:
             ranked.append(one)
     plain: list[Contender] = []

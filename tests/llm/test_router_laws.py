@@ -20,7 +20,6 @@ CONDITIONS = st.sampled_from(
     [
         Condition(),
         Condition(),
-        Condition(is_allowed=False),
         Condition(cooling_seconds=3),
         Condition(shortage=shortage()),
     ]

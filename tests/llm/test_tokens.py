@@ -16,7 +16,6 @@ from gateway.llm.tokens import (
     MOST_IMAGE_TOKENS,
     MOST_IMAGE_TOKENS_OF_4O_MINI,
     estimated_tokens,
-    most_output_tokens,
     most_tokens,
     request_tokens,
 )
@@ -85,14 +84,3 @@ def test_an_image_counts_as_the_most_that_a_provider_makes_of_one() -> None:
     small = asking(Image("data:image/png;base64,AAAA"))
     assert most_tokens(small) > MOST_IMAGE_TOKENS
     assert most_tokens(small, model("openai/gpt-4o-mini")) > MOST_IMAGE_TOKENS_OF_4O_MINI
-
-
-@pytest.mark.parametrize(
-    ("asked", "own", "most"), [(None, None, 4_096), (100, None, 100), (9_000, 8_000, 8_000)]
-)
-def test_an_answer_is_bounded_by_the_caller_the_model_or_a_default(
-    asked: int | None, own: int | None, most: int
-) -> None:
-    one = model("a/b", max_output_tokens=own)
-    assert most_output_tokens(asked, one, default=4_096) == most
-    assert most_output_tokens(asked, one, default=4_096, choices=3) == 3 * most

@@ -163,6 +163,6 @@ def _conditions(asked: Asked, gateway: Gateway) -> Conditions:
         most = asked.features.most_input_tokens
         worst = Amount(tokens=most + MOST_OUTPUT_TOKENS, input_tokens=most, microusd=worst_microusd)
         cooling_seconds = gateway.cooling_seconds(model)
-        return Condition(True, cooling_seconds, gateway.shortage(model, asked, worst))
+        return Condition(cooling_seconds, gateway.shortage(model, asked, worst))
 
     return condition

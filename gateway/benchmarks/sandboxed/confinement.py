@@ -76,8 +76,17 @@ def end_with_parent(parent: int, number: int) -> None:
 def _drop_capabilities(libc: ctypes.CDLL) -> None:
     """Root keeps its number only: some limits do not hold for who may do everything."""
     header = struct.pack("=Ii", _CAPABILITIES_VERSION, 0)
-    if libc.syscall(_CAPSET.get(os.uname().machine, -1), header, bytes(24)):
+    failed = libc.syscall(_CAPSET.get(os.uname().machine, -1), header, bytes(24))
+    # A hardened unit refuses the call, to a process that has none to drop.
+    if failed and _has_capabilities():
         raise OSError("capabilities cannot be dropped")
+
+
+def _has_capabilities() -> bool:
+    """Of its own, or any that it could take up."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        masks = [line.split()[1] for line in file if line.startswith(("CapEff:", "CapPrm:"))]
+    return len(masks) != 2 or any(int(mask, 16) for mask in masks)
 
 
 def _limit(limits: Limits) -> None:

@@ -135,7 +135,9 @@ def _give_way() -> None:
 
     The launcher does not give way: it has to end the others in time.
     """
-    os.nice(_NICENESS)
+    # A hardened unit refuses it.
+    with suppress(OSError):
+        os.nice(_NICENESS)
     with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
 

@@ -7,8 +7,8 @@ from gateway.text import displayable
 MOST_CHARACTERS = 300
 _MOST_READ = 20_000
 
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_UNREAD = re.compile(r"<(script|style)\b.*?</\1>", re.IGNORECASE | re.DOTALL)
+_TITLE = re.compile(r"<title[^>]{0,500}>(.*?)(?:</title>|\Z)", re.IGNORECASE | re.DOTALL)
+_UNREAD = re.compile(r"<(script|style)\b.*?(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^>]{0,500}>")
 # All that keys are made of.
 _LAST_WORD = re.compile(r"(?<![A-Za-z0-9_.+/=~-])[A-Za-z0-9_.+/=~-]+\Z")
@@ -20,7 +20,11 @@ _SECRETS = (
     # Long runs of letters with digits, but no model name: those have a break every few letters.
     re.compile(r"\b(?=[A-Za-z_]*[0-9])(?=[0-9_]*[A-Za-z])[A-Za-z0-9_]{20,}[-A-Za-z0-9_+/=.]*"),
     # What a provider already masked in part still shows its ends.
-    re.compile(r"[A-Za-z0-9_-]*(?:\*{3,}|•{3,})[A-Za-z0-9_-]*"),
+    # A run of letters is looked at once, from its beginning: else a long one takes seconds.
+    re.compile(
+        r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]*+(?:\*{3,}|•{3,})[A-Za-z0-9_-]*"
+        r"|(?:\*{3,}|•{3,})[A-Za-z0-9_-]*"
+    ),
 )
 
 

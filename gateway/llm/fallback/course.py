@@ -21,7 +21,7 @@ from gateway.llm.fallback.degrading import (
 )
 from gateway.llm.fallback.following import mends
 from gateway.llm.fallback.network import Network
-from gateway.llm.fallback.room import MOST_RATIO, corrected, held_tokens, scaled
+from gateway.llm.fallback.room import MOST_RATIO, corrected, held_by, held_tokens, scaled
 from gateway.llm.features import Features
 from gateway.llm.messages import ChatRequest
 from gateway.llm.model import Model, Tier
@@ -83,6 +83,8 @@ class Course:
         self._asked = asked
         # How many times our guess the input counted, as far as a refusal said.
         self._ratio = 1.0
+        # What the last model holds that held too little.
+        self._holds = 0
         self._lessened = Lessened(request)
         self._is_named = read_wanted(request.model, policy.aliases).name is not None
         self._strategies = self._chosen(degrades)
@@ -163,6 +165,7 @@ class Course:
         return tuple(one for one in strategies if one != "degraded")
 
     def _correct(self, error: ContextTooLong, model: Model) -> None:
+        self._holds = held_by(model, error)
         before = max(self._asked.input_tokens, 1)
         self._asked = corrected(self._asked, model, error)
         ratio = self._ratio * self._asked.input_tokens / before
@@ -182,7 +185,23 @@ class Course:
             if (pick := self._ways[strategy](error)) is not None:
                 self._tries[strategy] = tries + 1
                 return pick
+            # Its words may have been misread, and what the catalog says of others be true.
+            may_be_misread = strategy == "larger_context" and not is_planned
+            if may_be_misread and (pick := self._next_that_holds_more()) is not None:
+                return pick
         return None
+
+    def _next_that_holds_more(self) -> Pick | None:
+        tries = self._tries.get("next_model", 0)
+        if "next_model" not in self._strategies or not self._may_try("next_model", tries):
+            return None
+        # What was counted is reserved all the same.
+        needs = replace(self._asked.needs, context_tokens=self._holds + 1)
+        route = self._planned(replace(self._asked, needs=needs), self._policy)
+        why = "it holds more than the one before"
+        pick = self._picked(self._untried(route), route, "next_model", why)
+        self._tries["next_model"] = tries + (pick is not None)
+        return pick
 
     def _may_try(self, strategy: FallbackStrategy, tries: int) -> bool:
         if strategy == "next_model":

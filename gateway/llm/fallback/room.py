@@ -12,6 +12,8 @@ from gateway.llm.model import Model
 MOST_TOKENS = 50_000_000
 # Guesses are within a factor of two of what providers count; a refusal may have other reasons.
 MOST_RATIO = 4.0
+# What is more than so many times as large as a model was meant for a larger one from the first.
+MOST_OVER = 2
 
 _NUMBER = r"(\d{1,3}(?:,\d{3})+|\d{3,})"
 _LIMITS = tuple(
@@ -50,12 +52,19 @@ def held_tokens(model: Model) -> int:
     return min(known, default=SURE_CONTEXT_TOKENS)
 
 
+def held_by(model: Model, error: GatewayError) -> int:
+    """What it holds by the words of its refusal, or else as far as is known."""
+    return read_refusal(str(error)).holds or held_tokens(model)
+
+
 def corrected(asked: Features, model: Model, error: GatewayError) -> Features:
     """The request, now known to need more than the model holds that refused it."""
-    said = read_refusal(str(error))
-    holds = said.holds or held_tokens(model)
+    said, holds = read_refusal(str(error)), held_by(model, error)
     output_tokens = asked.needs.context_tokens - asked.input_tokens
-    needed = max(asked.needs.context_tokens, said.needed or 0, holds + 1)
+    # Another number in its words may be an ID, or a date.
+    most = max(MOST_RATIO * asked.needs.context_tokens, MOST_OVER * holds)
+    counted = said.needed if said.needed is not None and said.needed <= most else 0
+    needed = max(asked.needs.context_tokens, counted, holds + 1)
     input_tokens = max(asked.input_tokens, needed - output_tokens)
     return replace(
         asked,

@@ -85,8 +85,10 @@ class Health:
         now, reason = self._monotonic(), str(error)
         if isinstance(error, KeyRefused | PaymentRequired):
             self._provider.cool(REFUSED_SECONDS, reason, now)
+            self._end_trial(model)
         elif isinstance(error, Unreachable):
             self._provider.fail(reason, now)
+            self._end_trial(model)
         else:
             self._reached()
             self._doubt(model, error, now)
@@ -97,8 +99,7 @@ class Health:
 
     def abandoned(self, model: str) -> None:
         self._provider.abandon()
-        if own := self._models.get(model):
-            own.abandon()
+        self._end_trial(model)
 
     def cooling_seconds(self, model: str) -> float:
         now = self._monotonic()
@@ -133,7 +134,12 @@ class Health:
         elif isinstance(error, Unavailable | DeadlineExceeded | BadAnswer):
             self._cooldown(model, now).fail(reason, now)
             self._error = reason
-        elif own := self._models.get(model):
+        else:
+            self._end_trial(model)
+
+    def _end_trial(self, model: str) -> None:
+        """What happened tells nothing of the model: the next call tries it again."""
+        if own := self._models.get(model):
             own.abandon()
 
     def _cooldown(self, model: str, now: float) -> Cooldown:

@@ -1,6 +1,8 @@
 """Which of our errors a provider's failure is, and what may be repeated of it."""
 
 import json
+import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +26,7 @@ from gateway.errors import (
 from gateway.llm.dialects.anthropic import dialect as anthropic
 from gateway.llm.dialects.ollama import dialect as ollama
 from gateway.llm.dialects.openai import dialect as openai
-from gateway.llm.dialects.words import MOST_CHARACTERS, repeatable
+from gateway.llm.dialects.words import _SECRETS, MOST_CHARACTERS, repeatable, words_of_a_page
 from tests.llm.dialects.recordings import NOW
 
 DIALECTS = {
@@ -324,3 +326,26 @@ def test_no_part_of_a_key_is_left_where_words_are_cut(key: str) -> None:
 )
 def test_names_of_models_and_fields_are_no_keys(name: str) -> None:
     assert repeatable(f"no {name} here") == f"no {name} here"
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "a-", "ab_", "1a_", "key=", "sk-", "*", "**a", "0a1b2c3d-", "é"]
+)
+@pytest.mark.parametrize("secret", _SECRETS, ids=lambda one: one.pattern[:20])
+def test_no_sign_of_a_secret_takes_long_to_look_for(secret: re.Pattern[str], piece: str) -> None:
+    text = piece * (20_000 // len(piece))
+    began = time.process_time()
+    secret.sub("[masked]", text)
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("piece", ["<script", "<title", "<style>", "<title>", "<"])
+def test_a_page_that_never_closes_what_it_opens_is_read_at_once(piece: str) -> None:
+    began = time.process_time()
+    words_of_a_page("<html>" + piece * (20_000 // len(piece)))
+    assert time.process_time() - began < 1
+
+
+def test_what_was_masked_in_part_is_masked_whole() -> None:
+    said = repeatable("the keys sk_live_51***, ***abcd, x-••••-9 and a_b***c***d are wrong")
+    assert said == "the keys [masked], [masked], [masked] and [masked][masked] are wrong"

@@ -164,6 +164,25 @@ def test_a_larger_context_is_a_known_one_that_holds_what_is_needed() -> None:
     assert world.failed(course, larger, error) is None
 
 
+def test_where_no_context_is_large_enough_a_larger_one_of_the_route_is_tried() -> None:
+    models = (
+        free("a/said", context_tokens=100_000),
+        free("a/same", context_tokens=16_000),
+        free("b/larger", context_tokens=120_000),
+    )
+    world = World(models, Policy(fallback=("next_model", "larger_context")))
+    course = world.course(replace(HELLO, max_output_tokens=50))
+    pick = course.first()
+    pick = replace(pick, step=replace(pick.step, model=models[0]))
+    counted = replace(pick.route.features.needs, context_tokens=60_000)
+    course._asked = replace(pick.route.features, needs=counted, input_tokens=59_950)
+    words = "prompt is too long: 150000 tokens > 20000 maximum"
+    following = world.failed(course, pick, ContextTooLong(words))
+    assert following is not None
+    assert (following.strategy, following.step.model.id) == ("next_model", "b/larger")
+    assert world.failed(course, following, ContextTooLong(words)) is None
+
+
 def test_when_a_limit_refuses_only_what_fits_in_the_rest_is_picked() -> None:
     models = (model("a/dear", (50, 400)), model("a/cheap", (0.1, 0.2)))
     world = World(models, Policy(may_pay=True, fallback=("cheaper",)))

@@ -97,3 +97,23 @@ def test_another_wording_is_scaled_within_what_a_guess_may_miss(count: int, rati
     after = scaled(before, ratio)
     assert count <= after.input_tokens <= count * MOST_RATIO
     assert after.needs.context_tokens - after.input_tokens == 256
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "This model's maximum context length is 8192 tokens (request id 20261121).",
+        "maximum context length is 8192 tokens; you requested 49000000 tokens",
+    ],
+)
+def test_a_count_that_a_guess_could_not_miss_by_so_much_is_not_believed(words: str) -> None:
+    before = Features(input_tokens=100, needs=Needs(context_tokens=356))
+    after = corrected(before, free("a/one", context_tokens=32_000), ContextTooLong(words))
+    assert after.needs.context_tokens == 8_193
+
+
+def test_a_count_that_may_be_true_is_believed() -> None:
+    before = Features(input_tokens=9_000, needs=Needs(context_tokens=9_256))
+    words = "prompt is too long: 30000 tokens > 8192 maximum"
+    after = corrected(before, free("a/one"), ContextTooLong(words))
+    assert after.needs.context_tokens == 30_000

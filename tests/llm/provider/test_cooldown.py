@@ -158,3 +158,25 @@ def test_names_of_models_that_do_not_exist_are_not_kept_for_ever() -> None:
         moments.seconds += 1
     assert len(health.status.cooling) <= 60
     assert len(health._models) <= 1000
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unreachable("p cannot be reached", retry_after_seconds=5),
+        KeyRefused("wrong key"),
+        PaymentRequired("no balance"),
+        InvalidRequest("too many tools"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_trial_that_tells_nothing_of_its_model_makes_room_for_the_next(
+    error: GatewayError,
+) -> None:
+    moments = Moments()
+    health = health_at(moments)
+    health.admit("p/a").failed(RateLimited("slow down", retry_after_seconds=15))
+    moments.seconds += 15
+    health.admit("p/a").failed(error)
+    moments.seconds += health.cooling_seconds("p/a")
+    health.admit("p/a").succeeded()
