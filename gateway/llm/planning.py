@@ -93,15 +93,20 @@ class Planning:
         """
         if not self._providers:
             raise Refused(NO_PROVIDER)
-        among = lineup or self.lineups.now()
+        among = self.lineups.now() if lineup is None else lineup
         try:
-            return self._chosen(asker, asked, policy, among)
+            route = self._chosen(asker, asked, policy, among)
         except NotFound:
-            # It may have been listed a moment ago.
-            latest = self.lineups.latest()
-            if lineup is not None or latest is among:
+            latest = self._latest(among, lineup)
+            if latest is among:
                 raise
-        return self._chosen(asker, asked, policy, latest)
+            return self._chosen(asker, asked, policy, latest)
+        latest = among if route.steps else self._latest(among, lineup)
+        return route if latest is among else self._chosen(asker, asked, policy, latest)
+
+    def _latest(self, among: Lineup, given: Lineup | None) -> Lineup:
+        """What would do may have been listed a moment ago."""
+        return among if given is not None else self.lineups.latest()
 
     def local(self) -> Lineup:
         """The models of this machine."""

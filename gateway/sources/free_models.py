@@ -103,7 +103,9 @@ class FreeModelSource:
         believed.sort(key=lambda one: (-one[0], one[2].id))
         states = await self._quotas(models)
         moment = self._clock()
-        title = f"{len(models):,} free models{_for(task)}" if models else "No model is free here now"
+        title = (
+            f"{len(models):,} free models{_for(task)}" if models else "No model is free here now"
+        )
         best = f"; first {plain(believed[0][2].id)}" if believed else ""
         return Document(
             id=document_id,

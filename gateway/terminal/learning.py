@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from gateway.learning.task_evaluation import Contender, Score
 
 QUICK_PROMPTS = 120
-_console = Console()
 
 train = typer.Typer(help="Build what the router learned, from labelled data.", no_args_is_help=True)
 evaluate = typer.Typer(help="Measure how well the router decides.", no_args_is_help=True)
@@ -78,15 +77,16 @@ def evaluate_routing(
     from gateway.learning import strength_evaluation, task_evaluation
 
     tasks = task_evaluation.evaluate(data, sliced=QUICK_PROMPTS if quick else None, progress=_say)
-    _console.print(_tasks_table(tasks))
-    _console.print(_confusion_table(tasks[0]))
+    console = Console()
+    console.print(_tasks_table(tasks))
+    console.print(_confusion_table(tasks[0]))
     if data is None:
         return
     if quick:
-        _console.print(_slice_table(strength_evaluation.evaluate_slice(data)))
+        console.print(_slice_table(strength_evaluation.evaluate_slice(data)))
     else:
         _say("learning strength anew, without what is asked")
-        _console.print(_strength_table(strength_evaluation.evaluate(data)))
+        console.print(_strength_table(strength_evaluation.evaluate(data)))
 
 
 def _say(line: str) -> None:

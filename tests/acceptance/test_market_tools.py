@@ -119,7 +119,8 @@ async def test_what_trades_is_marked_and_cannot_be_confirmed_twice(
         answer = await client.post(f"{trading_gateway.base_url}/mcp", json=request)
     tools = {tool["name"]: tool["annotations"] for tool in answer.json()["result"]["tools"]}
     assert {name for name in tools if name.startswith("binance_")} == LISTED
-    for name, hints in tools.items():
+    for name in LISTED:
+        hints = tools[name]
         assert hints["destructiveHint"] is (name in TRADING)
     for name in LISTED:
         assert tools[name]["readOnlyHint"] is (name not in TRADING)

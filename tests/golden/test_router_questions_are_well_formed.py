@@ -17,7 +17,9 @@ FILES = (
 )
 OTHERS = ("questions.toml", "paraphrases.toml", "held_out.toml")
 KEYS = {"ask", "first", "means", "nothing", "not", "group", "notes"}
-ID = re.compile(r"(model|provider|usage|quota|budget|routing|route|free_models|benchmark|ticker|orderbook):\S+")
+ID = re.compile(
+    r"(model|provider|usage|quota|budget|routing|route|free_models|benchmark|ticker|orderbook):\S+"
+)
 KINDS = {"provider", "usage", "quota", "budget", "routing", "route", "model"}
 
 

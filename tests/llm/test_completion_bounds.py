@@ -183,3 +183,19 @@ async def test_a_model_that_was_just_listed_can_be_named_and_no_request_waits_fo
         await busy
         await loop.run_in_executor(None, lambda: None)
         assert len(lineups.now()) == len(before) + 1
+
+
+async def test_where_nothing_would_do_what_was_just_listed_is_looked_at_before_refusing(
+    database_url: str,
+) -> None:
+    async with (
+        LlmStandIn("openrouter", offers=[WORDY]) as stand_in,
+        router(stand_in, database_url=database_url) as routed,
+    ):
+        assert not routed.completion.plan(LOCAL, asked()).steps
+        stand_in.offers["new:free"] = replace(FREE, name="new:free")
+        lists = await routed.providers["openrouter"].listed()
+        today = datetime.now(UTC).date()
+        routed.catalog.learn("openrouter", [DatedListing(one, today) for one in lists])
+        [step] = routed.completion.plan(LOCAL, asked()).steps
+        assert step.model.id == "openrouter/new:free"
