@@ -24,10 +24,11 @@ from gateway.benchmarks.runner import Benchmarks
 from gateway.benchmarks.suite import shipped_suite
 from gateway.benchmarks.tool_answers import REPORT, RESULTS, TEXT, results, told
 from gateway.caller import Caller
-from gateway.errors import InvalidRequest, PaymentRequired, Refused, Unauthenticated
+from gateway.errors import InvalidRequest, PaymentRequired, Refused
 from gateway.llm.completion import Completion
 from gateway.llm.model import Model, Tier
 from gateway.llm.tool_answers import record
+from gateway.llm.tool_frame import arguments_schema, spender
 from gateway.text import shown
 from gateway.tools import progress
 from gateway.tools.tool import Answer, Arguments, Effect, Tool
@@ -80,7 +81,7 @@ class BenchmarkTools:
         """Raises:
         GatewayError: as `Benchmarks.begin` does; what a model raises is an outcome.
         """
-        who = _spender()
+        who = spender()
         asked = self._read(who, arguments)
         plan = await self._plan(who, [asked], parallel=1, budget=arguments.get("budget_usd"))
         [report] = await self._carried_out(who, plan)
@@ -90,7 +91,7 @@ class BenchmarkTools:
         """Raises:
         GatewayError: as `task` does.
         """
-        who = _spender()
+        who = spender()
         count = len(arguments["tasks"])
         if not 1 <= count <= MOST_TASKS:
             raise InvalidRequest(f"tasks has {count} of them; it takes 1 to {MOST_TASKS}")
@@ -109,7 +110,7 @@ class BenchmarkTools:
         """Raises:
         Refused: this caller may use no free model.
         """
-        who = _spender()
+        who = spender()
         most = int(arguments.get("max_models", USUAL_FREE_MODELS))
         models = self._benchmarks.free_models(who, most)
         if not models:
@@ -224,7 +225,7 @@ class BenchmarkTools:
                 "named paid model costs, up to $1, or budget_usd. Later routing learns from the "
                 "results."
             ),
-            input_schema=_arguments(
+            input_schema=arguments_schema(
                 {**TASK_PROPERTIES, "budget_usd": _BUDGET_SCHEMA}, required=TASK_REQUIRED
             ),
             output_schema=record({"task_id": TEXT, **REPORT}),
@@ -236,7 +237,7 @@ class BenchmarkTools:
         )
 
     def _tasks_tool(self) -> Tool:
-        one = _arguments(TASK_PROPERTIES, required=TASK_REQUIRED)
+        one = arguments_schema(TASK_PROPERTIES, required=TASK_REQUIRED)
         return Tool(
             name="benchmark_tasks",
             title="Benchmark models on several tasks",
@@ -245,7 +246,7 @@ class BenchmarkTools:
                 "of their own, one after another or side by side; each is as benchmark_task takes "
                 "it. It may spend money, within the user's limits."
             ),
-            input_schema=_arguments(
+            input_schema=arguments_schema(
                 {
                     "tasks": {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_TASKS},
                     "parallel": {
@@ -289,7 +290,7 @@ class BenchmarkTools:
                 "asks a few of them a few questions of the gateway's own, whose answers are "
                 "checked. It costs no money, but calls of free quotas."
             ),
-            input_schema=_arguments(
+            input_schema=arguments_schema(
                 {
                     "max_models": count(MOST_FREE_MODELS, f"How many models; {USUAL_FREE_MODELS}."),
                     "max_cases": count(MOST_CASES, f"How many questions; {USUAL_CASES}."),
@@ -349,21 +350,3 @@ def _microusd(usd: float) -> int:
     if not math.isfinite(usd):
         raise InvalidRequest(f"budget_usd is {usd}; it takes 0 to {MOST_BUDGET_USD:,} US dollars")
     return budget_microusd(usd)
-
-
-def _arguments(properties: Mapping[str, Any], *, required: Sequence[str] = ()) -> Mapping[str, Any]:
-    optional = [name for name in properties if name not in required]
-    return {**record(properties, optional=optional), "additionalProperties": False}
-
-
-def _spender() -> Caller:
-    """Raises:
-    Unauthenticated: who asks may not spend.
-    """
-    who = caller.current()
-    if not who.may_spend:
-        raise Unauthenticated(
-            "benchmarks call models, which takes a key of this gateway; send it as "
-            "'Authorization: Bearer gw_…'"
-        )
-    return who

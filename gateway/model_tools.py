@@ -6,7 +6,7 @@ from typing import Any
 from gateway import caller
 from gateway.caller import Caller
 from gateway.clock import Clock, now, rfc3339
-from gateway.errors import Refused, Unauthenticated
+from gateway.errors import Refused
 from gateway.llm.brief import (
     COMPLEXITY_SCHEMA,
     CONTEXT_SCHEMA,
@@ -28,10 +28,10 @@ from gateway.llm.tool_answers import (
     line_to_json,
     model_to_json,
     quota_to_json,
-    record,
     step_to_json,
     usage_schema,
 )
+from gateway.llm.tool_frame import arguments_schema, spender
 from gateway.tools.tool import Answer, Arguments, Effect, Tool
 from gateway.usage.call import Call
 from gateway.usage.ledger import Ledger
@@ -75,7 +75,7 @@ class ModelTools:
         """Raises:
         GatewayError: as `Completion.answering` does.
         """
-        who, hints = _spender(), brief_hints(arguments)
+        who, hints = spender(), brief_hints(arguments)
         request = brief_request(arguments["prompt"], arguments.get("context", ""))
         gathering = Gathering()
         async with self._completion.answering(who, request, hints) as answering:
@@ -98,7 +98,7 @@ class ModelTools:
         """Raises:
         Refused: no provider is configured; the message says what to set.
         """
-        who = _spender()
+        who = spender()
         if not self._catalog.providers:
             raise Refused(NO_PROVIDER)
         callable_models = self._catalog.callable_models
@@ -123,7 +123,7 @@ class ModelTools:
         """Raises:
         InvalidRequest: the timeframe names no time.
         """
-        who = _spender()
+        who = spender()
         asked = span(arguments.get("timeframe") or TODAY, self._clock())
         where: Mapping[Column, str] = {} if who.is_owner else {"caller": who.name}
         total, *parts = [
@@ -150,7 +150,7 @@ class ModelTools:
         """Raises:
         Refused: no provider is configured; the message says what to set.
         """
-        who, hints = _spender(), brief_hints(arguments)
+        who, hints = spender(), brief_hints(arguments)
         request = brief_request(arguments["task_type"], arguments.get("context", ""))
         route = self._completion.plan(who, request, hints)
         refusal = route.error(self._clock())
@@ -197,14 +197,14 @@ class ModelTools:
                 "and says which one it was, why, and what it cost. It may spend money, within "
                 "the user's limits."
             ),
-            input_schema=_arguments(
+            input_schema=arguments_schema(
                 {
                     "task_type": TASK_SCHEMA,
                     "complexity": COMPLEXITY_SCHEMA,
                     "prompt": prompt,
                     "context": CONTEXT_SCHEMA,
                 },
-                required="prompt",
+                required=("prompt",),
             ),
             output_schema=CHAT_SCHEMA,
             call=self.chat,
@@ -223,7 +223,7 @@ class ModelTools:
                 f"lists at most {MOST_MODELS}: the configured ones first, then free ones, then "
                 "the newest; search finds the others, such as 'cheapest model with vision'."
             ),
-            input_schema=_arguments({}),
+            input_schema=arguments_schema({}),
             output_schema=MODELS_SCHEMA,
             call=self.models,
         )
@@ -238,7 +238,9 @@ class ModelTools:
                 "time, or what that cost: in all, and by model, tier and task. A cost that is "
                 "not known is null, never 0. For a citation, use search and fetch instead."
             ),
-            input_schema=_arguments({"timeframe": {"type": "string", "description": timeframe}}),
+            input_schema=arguments_schema(
+                {"timeframe": {"type": "string", "description": timeframe}}
+            ),
             output_schema=usage_schema(_BREAKDOWNS),
             call=self.usage,
         )
@@ -252,35 +254,17 @@ class ModelTools:
                 "It calls no model and costs nothing: it tells the choice, the alternatives in "
                 "their order, and how many models were left out for which reason."
             ),
-            input_schema=_arguments(
+            input_schema=arguments_schema(
                 {
                     "task_type": TASK_SCHEMA,
                     "complexity": COMPLEXITY_SCHEMA,
                     "context": CONTEXT_SCHEMA,
                 },
-                required="task_type",
+                required=("task_type",),
             ),
             output_schema=ROUTE_SCHEMA,
             call=self.route,
         )
-
-
-def _arguments(properties: Mapping[str, Any], *, required: str | None = None) -> Mapping[str, Any]:
-    optional = [name for name in properties if name != required]
-    return {**record(properties, optional=optional), "additionalProperties": False}
-
-
-def _spender() -> Caller:
-    """Raises:
-    Unauthenticated: who asks may not spend.
-    """
-    who = caller.current()
-    if not who.may_spend:
-        raise Unauthenticated(
-            "the tools of models take a key of this gateway; send it as "
-            "'Authorization: Bearer gw_…'"
-        )
-    return who
 
 
 def _reason(route: Mapping[str, Any], model: Model) -> str | None:

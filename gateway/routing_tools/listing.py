@@ -1,10 +1,9 @@
 """How the routing tools introduce themselves: names, descriptions, arguments, effects."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
-from gateway.llm.tool_answers import record
+from gateway.llm.tool_frame import arguments_schema
 from gateway.routing_tools.answers import (
     CHOICE_SCHEMA,
     CLEARED_SCHEMA,
@@ -65,7 +64,7 @@ def _route(calls: RoutingCalls) -> Tool:
             "how hard it is and by which words, the alternatives in their order with their costs, "
             "and what the choice saves."
         ),
-        input_schema=_arguments(
+        input_schema=arguments_schema(
             {**ROUTE_ARGUMENTS, "preemptive": preemptive}, required=("task", "context_length")
         ),
         output_schema=CHOICE_SCHEMA,
@@ -83,7 +82,7 @@ def _preemptive(calls: RoutingCalls) -> Tool:
             "or database, and says how sure it is and what it did not look at: quotas, budgets, "
             "and how the models are doing. For those, use route_task."
         ),
-        input_schema=_arguments(ROUTE_ARGUMENTS, required=("task", "context_length")),
+        input_schema=arguments_schema(ROUTE_ARGUMENTS, required=("task", "context_length")),
         output_schema=CHOICE_SCHEMA,
         call=calls.preemptive,
     )
@@ -104,7 +103,7 @@ def _costs(calls: RoutingCalls) -> Tool:
             "output and cached input apart, takes the prices that hold for so many tokens, and "
             "says of which day they are. A price that no list tells is null, never 0."
         ),
-        input_schema=_arguments(
+        input_schema=arguments_schema(
             {
                 "context_length": CONTEXT_LENGTH_SCHEMA,
                 "expected_output_length": OUTPUT_LENGTH_SCHEMA,
@@ -131,7 +130,7 @@ def _free_models(calls: RoutingCalls) -> Tool:
             "left of their quota. Lists of OpenRouter and NanoGPT that are of another day are "
             "asked for anew; it says what came and what did not."
         ),
-        input_schema=_arguments({"refresh": refresh}),
+        input_schema=arguments_schema({"refresh": refresh}),
         output_schema=FREE_MODELS_SCHEMA,
         call=calls.free_models,
         is_open_world=True,
@@ -148,7 +147,7 @@ def _clear(calls: RoutingCalls) -> Tool:
             "OpenRouter's models: the kept list, how fast and how good they were. The list is "
             "asked for anew at once; the measurements do not come back."
         ),
-        input_schema=_arguments({}),
+        input_schema=arguments_schema({}),
         output_schema=CLEARED_SCHEMA,
         call=calls.clear,
         # Lists come again, but what benchmarks and thumbs told is gone.
@@ -168,7 +167,7 @@ def _strategy(calls: RoutingCalls) -> Tool:
             "every later call of theirs to it is. It replaces what was set before as a whole; "
             "with the model alone, it removes it. The answer shows how a conversation will read."
         ),
-        input_schema=_arguments(
+        input_schema=arguments_schema(
             {
                 "model_id": {
                     "type": "string",
@@ -208,8 +207,3 @@ def _strategy(calls: RoutingCalls) -> Tool:
         call=calls.strategy,
         effect=Effect.WRITE,
     )
-
-
-def _arguments(properties: Mapping[str, Any], *, required: Sequence[str] = ()) -> Mapping[str, Any]:
-    optional = [name for name in properties if name not in required]
-    return {**record(properties, optional=optional), "additionalProperties": False}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from gateway import caller
 from gateway.caller import Caller
 from gateway.clock import Clock, now
-from gateway.errors import InvalidRequest, NotFound, PermissionDenied, Refused, Unauthenticated
+from gateway.errors import InvalidRequest, NotFound, PermissionDenied, Refused
 from gateway.llm.catalog.catalog import Catalog
 from gateway.llm.features import Features
 from gateway.llm.latest_lineup import LatestLineup
@@ -18,6 +18,7 @@ from gateway.llm.provider.settings import NO_PROVIDER
 from gateway.llm.route import Route
 from gateway.llm.router import choose
 from gateway.llm.tool_answers import quota_to_json
+from gateway.llm.tool_frame import spender
 from gateway.routing_tools.answers import choice_to_json, counts, free_model_to_json
 from gateway.routing_tools.asking import asked_features
 from gateway.routing_tools.estimates import cheapest_first, estimate
@@ -90,13 +91,13 @@ class RoutingTools:
         """
         if arguments.get("preemptive"):
             return await self.preemptive(arguments)
-        who = _spender()
+        who = spender()
         asked = asked_features(arguments, self._policy)
         return self._choice(self._plan(who, asked), is_preemptive=False)
 
     async def preemptive(self, arguments: Arguments) -> Answer:
         """From memory alone; raises as `route` does."""
-        who = _spender()
+        who = spender()
         if not self._catalog.providers:
             raise Refused(NO_PROVIDER)
         asked = asked_features(arguments, self._policy)
@@ -108,7 +109,7 @@ class RoutingTools:
         Refused: no provider is configured.
         NotFound: the caller may use no such model; with suggestions.
         """
-        who, wanted = _spender(), arguments.get("model", "")
+        who, wanted = spender(), arguments.get("model", "")
         input_tokens = int(arguments["context_length"])
         expected = self._policy.expected_output_tokens
         output_tokens = int(arguments.get("expected_output_length", expected))
@@ -137,7 +138,7 @@ class RoutingTools:
         """Raises:
         Refused: no provider is configured.
         """
-        who = _spender()
+        who = spender()
         lists = await self._free_lists.states(refresh=bool(arguments.get("refresh")))
         models = sorted(
             (model for model in self._offers(who) if model.tier == "free"),
@@ -161,7 +162,7 @@ class RoutingTools:
         PermissionDenied: the caller is no owner.
         Refused: no OpenRouter is configured.
         """
-        if not _spender().is_owner:
+        if not spender().is_owner:
             raise PermissionDenied("only the owner's keys may forget what all callers' calls told")
         cleared = await self._tracking.clear()
         models = [m for m in self._catalog.callable_models if m.provider in cleared.providers]
@@ -185,7 +186,7 @@ class RoutingTools:
         InvalidRequest: a template cannot be filled in, or several models have that name.
         NotFound: the caller may use no such model; with suggestions.
         """
-        who = _spender()
+        who = spender()
         given = {name: value for name, value in arguments.items() if name != "model_id"}
         strategy = PromptingStrategy(**given)
         model_id = self._model_id(who, arguments["model_id"], is_removed=strategy.is_empty)
@@ -250,16 +251,3 @@ class RoutingTools:
             call = Call("", who.name, model.provider, model.id, model.tier)
             states |= {(one.limit.id, one.key): one for one in self._ledger.standing(call)}
         return [state for state in states.values() if not state.limit.is_budget]
-
-
-def _spender() -> Caller:
-    """Raises:
-    Unauthenticated: who asks may not spend.
-    """
-    who = caller.current()
-    if not who.may_spend:
-        raise Unauthenticated(
-            "the tools of routing take a key of this gateway; send it as "
-            "'Authorization: Bearer gw_…'"
-        )
-    return who
