@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.llm.messages import ChatRequest, Image, Message, Other, Part
 from gateway.llm.policy import Context, Priority
-from gateway.llm.strength import needed_strength
+from gateway.llm.strength import needed_score
 from gateway.llm.task import Task, classify
 from gateway.llm.tokens import most_tokens, request_tokens
 
@@ -74,7 +74,7 @@ def features(
     input_tokens = request_tokens(request)
     text = telling_text(request.messages)
     guessed = classify(text, input_tokens=input_tokens)
-    strength = STRENGTH_SCALE * needed_strength(text).score if complexity is None else complexity
+    strength = STRENGTH_SCALE * needed_score(text) if complexity is None else complexity
     said = tuple(
         f"{name} was given by the caller"
         for name, value in (("task", task), ("complexity", complexity))

@@ -7,11 +7,12 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, lru_cache
 from math import exp, fsum, sqrt
 from pathlib import Path
 
 from gateway.llm.strength_signs import KINDS, SIGNS, Kind, Reading, read
+from gateway.llm.task import MOST_READ
 
 MODEL_FILE = Path(__file__).parent / "learned" / "strength.bin"
 MOST_REASONS = 4
@@ -51,8 +52,14 @@ class Head:
         of_signs, known = self.of_signs(reading.signs), self._known(reading.grams)
         share = 1 / sqrt(len(reading.grams) + 1)
         raw = sum(of_signs) + _shared(known, reading.grams)
-        score = 1 / (1 + exp(-self.intercept - self.slope * raw))
-        return Strength(score, self._because(of_signs, known, share=share))
+        return Strength(self._chance(raw), self._because(of_signs, known, share=share))
+
+    def score(self, reading: Reading) -> float:
+        """As `strength`, without its reasons."""
+        return self._chance(self.raw(reading))
+
+    def _chance(self, raw: float) -> float:
+        return 1 / (1 + exp(-self.intercept - self.slope * raw))
 
     def raw(self, reading: Reading) -> float:
         """A score that orders questions of one kind, before it is made a probability."""
@@ -95,6 +102,14 @@ def needed_strength(text: str) -> Strength:
     """Read what a user asks, of any length, in the same time."""
     reading = read(text)
     return shipped_heads()[reading.kind].strength(reading)
+
+
+# Each round of an answer with tools asks about the same words.
+@lru_cache(maxsize=MOST_READ)
+def needed_score(text: str) -> float:
+    """The score of `needed_strength` alone."""
+    reading = read(text)
+    return shipped_heads()[reading.kind].score(reading)
 
 
 @cache
