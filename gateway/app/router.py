@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -59,6 +60,10 @@ class Router:
     pins: ToolPins
     sources: RouterSources
     metrics: CollectorRegistry
+
+    def statuses(self) -> Mapping[str, str]:
+        """How each configured provider is now, in a word."""
+        return _statuses(self.providers)
 
 
 @asynccontextmanager
@@ -156,17 +161,18 @@ def _sources(
     def plan(request: ChatRequest, task: str) -> Route:
         return completion.plan(LOCAL, request, Hints(task=task))  # type: ignore[arg-type]
 
-    def statuses() -> Mapping[str, str]:
-        return {name: provider.status.state for name, provider in providers.items()}
-
     return RouterSources(
         catalog,
         ledger,
         benchmarks,
         plan=plan,
         beliefs=completion.beliefs,
-        statuses=statuses,
+        statuses=partial(_statuses, providers),
     )
+
+
+def _statuses(providers: Mapping[str, Provider]) -> Mapping[str, str]:
+    return {name: provider.status.state for name, provider in providers.items()}
 
 
 def _refresh(catalog: Catalog, providers: Mapping[str, Provider], kept: KeptLists) -> Refresh:

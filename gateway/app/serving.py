@@ -113,16 +113,13 @@ def mcp_resources(view: View, router: Router) -> "McpResources":
     from gateway.endpoints.gateway_resources import GatewayResources
     from gateway.endpoints.mcp_resources import McpResources
 
-    def statuses() -> Mapping[str, str]:
-        return {name: provider.status.state for name, provider in router.providers.items()}
-
     resources = GatewayResources(
         view.registry,
         view.toolbox,
         catalog=router.catalog,
         ledger=router.ledger,
         strategies=router.strategies,
-        statuses=statuses,
+        statuses=router.statuses,
     )
     return McpResources(resources.resources())
 

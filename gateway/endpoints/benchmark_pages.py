@@ -17,7 +17,7 @@ from gateway.benchmarks.runner import LAST, Benchmarks
 from gateway.clock import rfc3339
 from gateway.endpoints.authentication import reader
 from gateway.endpoints.benchmark_charts import Point, Series, over_time, scatter
-from gateway.endpoints.html import html_page
+from gateway.endpoints.html import PageFrame
 from gateway.endpoints.problems import in_our_terms, problem, sentence, suggested
 from gateway.errors import NotFound
 
@@ -40,8 +40,7 @@ def benchmark_page_routes(
 class _Pages:
     def __init__(self, benchmarks: Benchmarks, root: str, connector_name: str) -> None:
         self._benchmarks = benchmarks
-        self._root = root
-        self._connector_name = connector_name
+        self._frame = PageFrame(root, connector_name)
 
     async def guarded(self, request: Request) -> Response:
         try:
@@ -55,25 +54,25 @@ class _Pages:
         latest = await self._benchmarks.summaries(who, MOST_RUNS)
         wanted = request.query_params.get("run", LAST)
         if not latest and wanted == LAST:
-            return self._page("benchmarks.html", {"report": None, "runs": (), "charts": ()})
+            return self._frame.page("benchmarks.html", {"report": None, "runs": (), "charts": ()})
         report = await self._benchmarks.report(who, latest[0].run.id if wanted == LAST else wanted)
         qualities = await self._benchmarks.qualities([one.run.id for one in latest])
         history = [(one.run, qualities.get(one.run.id, {})) for one in latest]
         shown = await asyncio.to_thread(_shown, report, history)
-        return self._page(
+        return self._frame.page(
             "benchmarks.html",
             {
                 **shown,
                 "runs": [self._run(one, is_shown=one.run.id == report.run.id) for one in latest],
                 "head": words.HEAD,
-                "export": f"{self._root}/v1/benchmarks/{quote(report.run.id)}/export",
+                "export": f"{self._frame.root}/v1/benchmarks/{quote(report.run.id)}/export",
             },
         )
 
     def _run(self, summary: Summary, *, is_shown: bool) -> Mapping[str, object]:
         run = summary.run
         return {
-            "path": f"{self._root}{PATH}?run={quote(run.id)}",
+            "path": f"{self._frame.root}{PATH}?run={quote(run.id)}",
             "id": run.id,
             "name": run.name,
             "started": rfc3339(run.started),
@@ -92,24 +91,13 @@ class _Pages:
             else "This cannot be shown",
             "words": sentence(str(ours)),
             "suggestions": [
-                {"text": one, "path": f"{self._root}{PATH}?run={quote(one)}"} for one in shown
+                {"text": one, "path": f"{self._frame.root}{PATH}?run={quote(one)}"} for one in shown
             ],
             "retry_after_seconds": None,
             "status": status,
         }
         kept = {name: headers[name] for name in ("retry-after",) if name in headers}
-        return self._page("problem.html", values, status=status, headers=kept)
-
-    def _page(
-        self,
-        template: str,
-        values: Mapping[str, object],
-        *,
-        status: int = 200,
-        headers: Mapping[str, str] | None = None,
-    ) -> Response:
-        frame = {"root": self._root, "connector_name": self._connector_name, "question": ""}
-        return html_page(template, {**frame, **values}, status=status, headers=headers)
+        return self._frame.page("problem.html", values, status=status, headers=kept)
 
 
 def _shown(report: Report, history: Sequence[_Past]) -> Mapping[str, object]:

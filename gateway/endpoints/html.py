@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -43,6 +44,26 @@ def html_page(
     """The filled template; every value is escaped, and stripped of what hides or reorders text."""
     content = _templates.get_template(template).render(values, style=Markup(_STYLE))
     return HTMLResponse(content, status, {**_PAGE_HEADERS, **(headers or {})})
+
+
+@dataclass(frozen=True, slots=True)
+class PageFrame:
+    """What stands around every page; `root` is the path below which all of them are."""
+
+    root: str
+    connector_name: str
+
+    def page(
+        self,
+        template: str,
+        values: Mapping[str, object],
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> HTMLResponse:
+        """As `html_page`; a page that is about no question has an empty one."""
+        frame = {"root": self.root, "connector_name": self.connector_name, "question": ""}
+        return html_page(template, {**frame, **values}, status=status, headers=headers)
 
 
 def _displayed(value: object) -> object:

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from gateway.clock import Clock, now, rfc3339
 from gateway.documents.document import Document
 from gateway.documents.registry import Registry, Result
-from gateway.endpoints.html import ICON, QUIET_HEADERS, html_page
+from gateway.endpoints.html import ICON, QUIET_HEADERS, PageFrame
 from gateway.endpoints.markdown import rendered
 from gateway.endpoints.problems import (
     in_our_terms,
@@ -78,8 +78,7 @@ class Pages:
         self._clock = clock
         self._public_url = public_url.rstrip("/")
         # Links lead to where the reader already is, which may not be the public address.
-        self._root = urlsplit(self._public_url).path
-        self._connector_name = connector_name
+        self._frame = PageFrame(urlsplit(self._public_url).path, connector_name)
 
     def guarded(self, show: Endpoint) -> Endpoint:
         """The endpoint, with every error turned into a page or a JSON problem."""
@@ -101,7 +100,7 @@ class Pages:
         payload = fetched(document, url, clock=self._clock)
         if _wants_json(request):
             return JSONResponse(payload, headers={**QUIET_HEADERS, **_DATA_HEADERS})
-        return self._page(
+        return self._frame.page(
             "document.html",
             {**_shown(document, payload), "url": url, "path": urlsplit(url).path},
             headers=_DATA_HEADERS,
@@ -111,10 +110,10 @@ class Pages:
         question = request.query_params.get("q", "").strip()
         shown = question[:SHOWN_QUESTION_CHARACTERS]
         if not question:
-            return self._page("search.html", {"question": "", "results": (), "message": ""})
+            return self._frame.page("search.html", {"question": "", "results": (), "message": ""})
         answer = await self._registry.search(question)
         results = [self._result(result) for result in answer.results]
-        return self._page(
+        return self._frame.page(
             "search.html", {"question": shown, "results": results, "message": answer.message}
         )
 
@@ -123,7 +122,7 @@ class Pages:
         answers = await asyncio.gather(*map(self._registry.search, SAMPLE_QUESTIONS))
         samples = [
             {
-                "question": Link(question, f"{self._root}/search?q={quote_plus(question)}"),
+                "question": Link(question, f"{self._frame.root}/search?q={quote_plus(question)}"),
                 "answer": self._result(answer.results[0]) if answer.results else None,
             }
             for question, answer in zip(SAMPLE_QUESTIONS, answers, strict=True)
@@ -134,7 +133,7 @@ class Pages:
         ]
         is_public = self._public_url.startswith("https://")
         values = {"samples": samples, "kinds": kinds, "is_public": is_public}
-        return self._page("home.html", {**values, "public_url": self._public_url})
+        return self._frame.page("home.html", {**values, "public_url": self._public_url})
 
     def _problem(self, request: Request, error: GatewayError) -> Response:
         status, body, headers = problem(error)
@@ -148,7 +147,9 @@ class Pages:
             "status": status,
         }
         kept = {name: headers[name] for name in ("retry-after",) if name in headers}
-        return self._page("problem.html", values, status=status, headers={**_DATA_HEADERS, **kept})
+        return self._frame.page(
+            "problem.html", values, status=status, headers={**_DATA_HEADERS, **kept}
+        )
 
     def _suggestion(self, text: str) -> Link:
         if "{" in text:
@@ -156,23 +157,12 @@ class Pages:
         try:
             _, document_id = self._registry.find(text)
         except GatewayError:
-            return Link(text, f"{self._root}/search?q={quote_plus(text)}")
+            return Link(text, f"{self._frame.root}/search?q={quote_plus(text)}")
         return Link(text, urlsplit(self._registry.url(document_id)).path)
 
     def _result(self, result: Result) -> Mapping[str, str]:
         path = urlsplit(result.url).path
         return {"id": result.id, "title": result.title, "path": path, "text": result.text}
-
-    def _page(
-        self,
-        template: str,
-        values: Mapping[str, object],
-        *,
-        status: int = 200,
-        headers: Mapping[str, str] | None = None,
-    ) -> Response:
-        frame = {"root": self._root, "connector_name": self._connector_name, "question": ""}
-        return html_page(template, {**frame, **values}, status=status, headers=headers)
 
 
 async def robots(_: Request) -> Response:

@@ -55,7 +55,7 @@ class Price:
 
     def cost_microusd(self, usage: Usage) -> int | None:
         """Whole micro-dollars, half of one rounded up; None where a rate is unknown."""
-        rates = self._rates(usage.input_tokens)
+        rates, _ = self.rates_at(usage.input_tokens)
         if rates.input is None or rates.output is None:
             return None
         plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
@@ -79,9 +79,13 @@ class Price:
             worst = max(worst, int(cost) + 1 if cost else 0)
         return worst
 
-    def _rates(self, input_tokens: int) -> Rates:
+    def rates_at(self, input_tokens: int) -> tuple[Rates, int | None]:
+        """Those of a call with so much input, and above how many tokens they hold, if any."""
         reached = [tier for tier in self.tiers if input_tokens > tier.above_tokens]
-        return max(reached, key=lambda tier: tier.above_tokens).rates if reached else self.rates
+        if not reached:
+            return self.rates, None
+        highest = max(reached, key=lambda tier: tier.above_tokens)
+        return highest.rates, highest.above_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.llm.messages import Usage
-from gateway.llm.model import Model, Price, Rates, Tier
+from gateway.llm.model import Model, Price, Tier
 from gateway.llm.tool_answers import record, usd
 
 FREE_BY_PRICE = "its list price is 0"
@@ -37,7 +37,7 @@ class Estimate:
         price = self.model.price
         if not self.total_microusd or price is None:
             return self.total_microusd
-        return int(_rates(price, self.input_tokens)[0].request or 0)
+        return int(price.rates_at(self.input_tokens)[0].request or 0)
 
     @property
     def input_microusd(self) -> int | None:
@@ -58,7 +58,7 @@ class Estimate:
         price = self.model.price
         if not self.total_microusd or price is None:
             return self.total_microusd
-        if _rates(price, self.input_tokens)[0].cache_read is None:
+        if price.rates_at(self.input_tokens)[0].cache_read is None:
             return None
         return self._cost(
             Usage(self.input_tokens, self.output_tokens, cached_tokens=self.input_tokens)
@@ -150,7 +150,7 @@ def estimate(model: Model, input_tokens: int, output_tokens: int) -> Estimate:
         output_tokens,
         0 if tier == "free" else listed,
         listed,
-        None if price is None else _rates(price, input_tokens)[1],
+        None if price is None else price.rates_at(input_tokens)[1],
         _fits(model, input_tokens, output_tokens),
     )
 
@@ -177,15 +177,6 @@ def _why_free(model: Model) -> str:
     if model.is_local:
         return LOCAL
     return INCLUDED if model.is_included else FREE_BY_PRICE
-
-
-def _rates(price: Price, input_tokens: int) -> tuple[Rates, int | None]:
-    """Those of a call with so much input, and above how many tokens they hold."""
-    reached = [tier for tier in price.tiers if input_tokens > tier.above_tokens]
-    if not reached:
-        return price.rates, None
-    highest = max(reached, key=lambda tier: tier.above_tokens)
-    return highest.rates, highest.above_tokens
 
 
 def _later_tiers(price: Price, above_tokens: int | None) -> list[int]:
