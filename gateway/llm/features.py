@@ -43,7 +43,7 @@ class Features:
     task: Task = "general"
     complexity: float = 0.0
     strength: float | None = None
-    because: tuple[str, ...] = ()
+    because: Sequence[str] = ()
     input_tokens: int = 0
     most_input_tokens: int = 0
     output_tokens: int | None = None
@@ -85,7 +85,7 @@ def features(
         task=task or guessed.task,
         complexity=guessed.complexity if complexity is None else min(max(complexity, 0.0), 1.0),
         strength=min(strength, 1.0),
-        because=said if len(said) == 2 else (*said, *guessed.because),
+        because=_reasons(said, guessed.because),
         input_tokens=input_tokens,
         most_input_tokens=most_tokens(request),
         output_tokens=guessed.output_tokens if output_tokens is None else output_tokens,
@@ -95,6 +95,13 @@ def features(
         context=context,
         priority=priority,
     )
+
+
+def _reasons(said: tuple[str, ...], guessed: Sequence[str]) -> Sequence[str]:
+    """What was guessed alone is not read before somebody wants to know it."""
+    if not said:
+        return guessed
+    return said if len(said) == 2 else (*said, *guessed)
 
 
 def needs(request: ChatRequest, *, input_tokens: int) -> Needs:

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Literal, cast
 
-from gateway.llm.learned.answer_length import ASKING_CHARACTERS, answer_tokens
+from gateway.llm.learned.answer_length import ASKING_CHARACTERS, AskedLength, asked_length
 from gateway.llm.learned.reading import Reading, bounded, read
-from gateway.llm.learned.reasons import MOST_REASONS, NOTHING_SAID, reasons
+from gateway.llm.learned.reasons import MOST_REASONS, NOTHING_SAID, Reasons, reasons
 from gateway.llm.learned.signs import has_code
 from gateway.llm.learned.weights import LEARNED_TASKS, chances, shipped
 from gateway.llm.task_words import demands
@@ -54,13 +54,13 @@ _JOINING_WORDS = frozenset(("and", "then", "und", "et", "y", "и"))
 class Classified:
     """`complexity` and `sureness`, the chance that the task is right, are from 0 to 1.
 
-    `because` names the words and signs that decided, the strongest first; `output_tokens` is how
-    long the answer is expected to be.
+    `because` names the words and signs that decided, the strongest first, which are looked for
+    when they are asked for; `output_tokens` is how long the answer is expected to be.
     """
 
     task: Task
     complexity: float
-    because: tuple[str, ...]
+    because: Sequence[str]
     sureness: float = 1.0
     output_tokens: int = 0
 
@@ -85,11 +85,15 @@ def classify(text: str, *, input_tokens: int | None = None) -> Classified:
     told = _told(bounded(text))
     task, because, sureness = told.task, told.because, told.sureness
     if is_long_text(own_tokens, told.reading, task=task) or tokens >= LONG_CONTEXT_TOKENS:
-        because = (f"about {max(tokens, own_tokens):,} tokens", *because[: MOST_REASONS - 1])
+        because = Reasons(partial(_with_size, because, max(tokens, own_tokens)))
         task, sureness = "long_context", 1.0
     complexity = _complexity(told, task, tokens=tokens)
-    output_tokens = answer_tokens(told.reading.folded, told.words, task=task, complexity=complexity)
+    output_tokens = told.length.answer_tokens(task=task, complexity=complexity)
     return Classified(task, complexity, because, sureness, output_tokens)
+
+
+def _with_size(because: Sequence[str], tokens: int) -> tuple[str, ...]:
+    return (f"about {tokens:,} tokens", *because[: MOST_REASONS - 1])
 
 
 def is_long_text(tokens: int, reading: Reading, *, task: str) -> bool:
@@ -102,11 +106,11 @@ class _Told:
     """What was told from a text, whatever the size of the request is."""
 
     reading: Reading
-    words: frozenset[str]
     task: Task
-    because: tuple[str, ...]
+    because: Sequence[str]
     sureness: float
-    demand: float
+    length: AskedLength
+    demand: float = 0.0
 
 
 # Each round of an answer with tools asks about the same words.
@@ -114,18 +118,19 @@ class _Told:
 def _told(text: str) -> _Told:
     reading, weights = read(text), shipped()
     words = frozenset((*reading.near, *reading.far))
+    length = asked_length(reading.folded, words)
     if not words:
-        return _Told(reading, words, "general", (NOTHING_SAID,), 1 / len(LEARNED_TASKS), 0)
+        return _Told(reading, "general", (NOTHING_SAID,), 1 / len(LEARNED_TASKS), length)
     each = chances(weights.scores(reading))
-    number = max(range(len(each)), key=each.__getitem__)
+    number = each.index(max(each))
     if reading.size <= FEW_WORDS and each[number] < SURE_ENOUGH:
-        return _Told(reading, words, "quick", (FEW_WORDS_SAID,), round(each[_QUICK], 3), 0.0)
+        return _Told(reading, "quick", (FEW_WORDS_SAID,), round(each[_QUICK], 3), length)
     return _Told(
         reading,
-        words,
         cast(Task, LEARNED_TASKS[number]),
-        reasons(weights, reading, task=number),
+        Reasons(partial(reasons, weights, reading, task=number)),
         round(each[number], 3),
+        length,
         _demand(reading, [*reading.near, *reading.far]),
     )
 

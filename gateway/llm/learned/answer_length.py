@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 # Medians of what models answer when nothing is said about the length.
 TYPICAL_TOKENS: Mapping[str, int] = {
@@ -39,7 +40,7 @@ _UNITS: Mapping[str, float] = {
 }
 _ENTRY_TOKENS = 30
 _STEM = "|".join((*_UNITS, "satze", "wort", "worter", "absatze"))
-# Each way begins with a digit, and so whatever holds none is passed over quickly.
+_FIGURE = re.compile(r"\d")
 _COUNTED = re.compile(
     rf"(\d(?:\d{{0,2}}(?:[,.]\d{{3}})+|\d{{0,5}}))(k?)(?: ?- ?\d+)?[ -]?({_STEM}|字)"
 )
@@ -59,7 +60,8 @@ _LENGTH_WORDS = frozenset(
     "word sentence line paragraph page wort satz palabra mot phrase frase words sentences lines "
     "paragraphs pages".split()
 )
-_BOTH_SIDES = frozenset("no false nein non".split())
+_ONES = frozenset("one single two three four five 1 ein einem eine un una une".split())
+_YES, _NO = frozenset("yes true ja si oui".split()), frozenset("no false nein non".split())
 _SHORTER = frozenset(
     "short brief briefly concise concisely quick tldr kurz corto breve court".split()
 )
@@ -69,28 +71,41 @@ _LONGER = frozenset(
 )
 
 
-def answer_tokens(folded: str, words: frozenset[str], *, task: str, complexity: float) -> int:
-    """What is said in words, pages or entries counts; else the task, and how hard it is."""
+@dataclass(frozen=True, slots=True)
+class AskedLength:
+    """What a text says itself: so many `tokens`, or else how much more or less than usual."""
+
+    tokens: float | None = None
+    share: float = 1.0
+
+    def answer_tokens(self, *, task: str, complexity: float) -> int:
+        expected = self.tokens
+        if expected is None:
+            expected = TYPICAL_TOKENS[task] * (0.6 + complexity) * self.share
+        return round(min(max(expected, LEAST_TOKENS), MOST_TOKENS))
+
+
+def asked_length(folded: str, words: frozenset[str]) -> AskedLength:
+    """What is said in words, pages or entries counts; else whether it shall be short or long."""
     asked = _asked_tokens(folded[:ASKING_CHARACTERS], words)
     if asked is not None:
-        return round(min(max(asked, LEAST_TOKENS), MOST_TOKENS))
-    typical = TYPICAL_TOKENS[task] * (0.6 + complexity)
+        return AskedLength(asked)
     if not _SHORTER.isdisjoint(words):
-        typical *= 0.5
-    elif not _LONGER.isdisjoint(words):
-        typical *= 1.8
-    return round(min(max(typical, LEAST_TOKENS), MOST_TOKENS))
+        return AskedLength(share=0.5)
+    return AskedLength(share=1.0 if _LONGER.isdisjoint(words) else 1.8)
 
 
 def _asked_tokens(folded: str, words: frozenset[str]) -> float | None:
-    if not _BOTH_SIDES.isdisjoint(words) and _YES_OR_NO.search(folded):
+    if not (_YES.isdisjoint(words) or _NO.isdisjoint(words)) and _YES_OR_NO.search(folded):
         return LEAST_TOKENS
-    if found := _COUNTED.search(folded):
+    figure = _FIGURE.search(folded)
+    if figure and (found := _COUNTED.search(folded, figure.start())):
         number = int(re.sub("[,.]", "", found[1])) * (1_000 if found[2] else 1)
         return number * _tokens_of(found[3])
-    if not _LENGTH_WORDS.isdisjoint(words) and (found := _ONE.search(folded)):
+    says_one = not (_ONES.isdisjoint(words) or _LENGTH_WORDS.isdisjoint(words))
+    if says_one and (found := _ONE.search(folded)):
         return _HOW_MANY.get(found[0].split(" ")[0], 1) * _tokens_of(found[1])
-    if not _LIST_WORDS.isdisjoint(words) and (found := _LIST.search(folded)):
+    if figure and not _LIST_WORDS.isdisjoint(words) and (found := _LIST.search(folded)):
         return int(found[1]) * _ENTRY_TOKENS
     return None
 

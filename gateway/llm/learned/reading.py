@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
+from operator import add
 from zlib import crc32
 
 from gateway.llm.learned.signs import NEAR_WORDS, openings, signs
@@ -31,9 +32,6 @@ _PREAMBLE = re.compile(
     r"|well|and|um|yo|hm|just|again|now|also|you) )+(?=\S)"
 )
 _PREAMBLE_WORDS = 14
-# Words that hold more than letters and digits are rare, and cost others time.
-_SIGNED_WORDS = ("c++", "c#", "f#", "d&d")
-_APART = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]+")
 
 
@@ -48,7 +46,7 @@ class Reading:
     folded: str
     near: Sequence[str]
     far: Sequence[str]
-    pairs: Sequence[tuple[str, str]]
+    pairs: Sequence[str]
     openings: Sequence[str]
     signs: Sequence[str]
     size: int
@@ -60,9 +58,10 @@ def read(text: str) -> Reading:
         # Half of a pair of surrogates has no bytes to hash.
         text = text.encode("utf-8", "replace").decode()
     folded = fold(text)
-    words = parted(folded)
-    words = [word for word in words if word not in _POLITE] or words
-    unspaced = [] if text.isascii() else list(_unspaced_pieces(folded))
+    words = split(folded)
+    if not _POLITE.isdisjoint(words):
+        words = [word for word in words if word not in _POLITE] or words
+    unspaced = [] if folded.isascii() else list(_unspaced_pieces(folded))
     near, far = words, list[str]()
     asked: Sequence[str] = words
     asked_last: Sequence[str] = ()
@@ -77,7 +76,7 @@ def read(text: str) -> Reading:
         folded,
         near=list(dict.fromkeys((*near, *unspaced))),
         far=list(dict.fromkeys(far)),
-        pairs=list(dict.fromkeys(pairwise(near))),
+        pairs=_pairs(near),
         openings=[*openings(asked), *openings(_without_preamble(asked_last))],
         signs=signs(text, folded, words=words, first=first, size=size),
         size=size,
@@ -87,16 +86,21 @@ def read(text: str) -> Reading:
 def read_words(text: str) -> Reading:
     """Of a text that nobody asks, such as a word of a lexicon: its words alone."""
     folded = fold(text)
-    words = [*parted(folded), *_unspaced_pieces(folded)]
+    words = [*split(folded), *_unspaced_pieces(folded)]
     return Reading(
         folded,
         near=list(dict.fromkeys(words)),
         far=(),
-        pairs=list(dict.fromkeys(pairwise(words))),
+        pairs=_pairs(words),
         openings=(),
         signs=(),
         size=len(words),
     )
+
+
+def _pairs(words: Sequence[str]) -> Sequence[str]:
+    # Twice as fast as joining each pair.
+    return list(dict.fromkeys(map(add, [f"{word} " for word in words], words[1:])))
 
 
 def _near_words(folded: str) -> tuple[int, int]:
@@ -104,17 +108,10 @@ def _near_words(folded: str) -> tuple[int, int]:
     paragraphs = folded.strip().split("\n\n")
     head, tail = NEAR_WORDS, NEAR_LAST_WORDS
     if len(paragraphs) > 1:
-        first, last = len(parted(paragraphs[0])), len(parted(paragraphs[-1]))
+        first, last = len(split(paragraphs[0])), len(split(paragraphs[-1]))
         head = first if LEAST_ASKED <= first <= head else head
         tail = last if LEAST_ASKED <= last <= tail else tail
     return head, tail
-
-
-def parted(folded: str) -> list[str]:
-    """The words as `split` finds them, in a fraction of the time where the text is plain."""
-    if folded.isascii() and not any(one in folded for one in _SIGNED_WORDS):
-        return folded.translate(_APART).split()
-    return split(folded)
 
 
 def bounded(text: str) -> str:

@@ -1,8 +1,9 @@
 """Which words and signs of a text spoke for a task, in words that a person can read."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from typing import overload
 
 from gateway.llm.learned.reading import Reading
 from gateway.llm.learned.weights import (
@@ -38,6 +39,47 @@ _SIGNS: Mapping[str, str] = {
 }
 
 
+class Reasons(Sequence[str]):
+    """Reasons that are looked for when somebody reads them: deciding takes none of that time."""
+
+    __slots__ = ("_found", "_look")
+
+    def __init__(self, look: Callable[[], tuple[str, ...]]) -> None:
+        self._look: Callable[[], tuple[str, ...]] | None = look
+        self._found: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, at: int | slice) -> str | tuple[str, ...]:
+        return self._read()[at]
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Reasons):
+            return self._read() == other._read()
+        return self._read() == other
+
+    def __hash__(self) -> int:
+        return hash(self._read())
+
+    def __repr__(self) -> str:
+        return repr(self._read())
+
+    def _read(self) -> tuple[str, ...]:
+        look = self._look
+        if look is not None:
+            # Two threads may both look: they find the same.
+            self._found, self._look = look(), None
+        return self._found
+
+
 def reasons(weights: Weights, reading: Reading, *, task: int) -> tuple[str, ...]:
     """Those that spoke for the task with this number, the strongest first."""
     of_sum, half = said_for(task), row_scale(reading) / 2
@@ -56,7 +98,7 @@ def _words(weights: Weights, reading: Reading) -> Mapping[str, int]:
     sums = {word: 2 * of_word(word) for word in reading.near[:MOST_READ_WORDS]}
     pairs = reading.pairs[:MOST_READ_WORDS]
     for pair, of_pair in zip(pairs, weights.each(pair_hashes(pairs)), strict=True):
-        for word in pair:
+        for word in pair.split(" "):
             sums[word] = sums.get(word, 0) + of_pair
     return sums
 

@@ -4,7 +4,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 
 NEAR_WORDS = 32
 _WRITTEN_LINES = 40
@@ -39,6 +39,7 @@ _NUMBER_WORDS = frozenset(
 _LENGTH_WORDS = frozenset(
     "word words page pages sentence sentences paragraph paragraphs line lines characters".split()
 )
+_FIGURE = re.compile("[0-9]")
 _CENTURIES = frozenset("15 16 17 18 19 20".split())
 _QUESTION_MARKS = "?\N{FULLWIDTH QUESTION MARK}\N{ARABIC QUESTION MARK}"
 _ROOMS = (5, 8, 12, 18, 30, 60)
@@ -127,6 +128,7 @@ def signs(text: str, folded: str, *, words: Sequence[str], first: str, size: int
     asks = sum(map(text.count, "?" if text.isascii() else _QUESTION_MARKS))
     kind, room = kind_of(first), bisect_right(_ROOMS, size)
     code = code_signs(text)
+    has_numbers = _FIGURE.search(folded) is not None or not _NUMBER_WORDS.isdisjoint(words)
     return [
         "any",
         f"begins {kind}",
@@ -138,7 +140,10 @@ def signs(text: str, folded: str, *, words: Sequence[str], first: str, size: int
         *_CODES.up_to(code),
         *(() if code else _FORMULAS.up_to(_count(_FORMULA, folded, most=3))),
         *_LINES.up_to(text.count("\n")),
-        *_number_signs(words, "" if code else f"numbers asks {min(asks, 1)} size {room}"),
+        *_number_signs(
+            words if has_numbers else (),
+            "" if code else f"numbers asks {min(asks, 1)} size {room}",
+        ),
         *_rare_signs(text, folded),
         *_manners(words[:NEAR_WORDS], kind),
     ]
@@ -146,21 +151,23 @@ def signs(text: str, folded: str, *, words: Sequence[str], first: str, size: int
 
 def _number_signs(words: Sequence[str], with_several: str) -> Iterator[str]:
     # Of what a word begins with only digits stand before the colon.
-    figures = [at for at, word in enumerate(words) if word < ":"]
+    figures = [word for word in words if word < ":"]
     numbers = len(figures) + sum(map(_NUMBER_WORDS.__contains__, words))
     yield from _NUMBERS.up_to(numbers)
     if numbers >= 2 and with_several:
         yield with_several
-    if any(len(words[at]) == 4 and words[at][:2] in _CENTURIES for at in figures):
+    if any(len(figure) == 4 and figure[:2] in _CENTURIES for figure in figures):
         yield "year"
-    if any(word in _LENGTH_WORDS for at in figures for word in words[at + 1 : at + 2]):
-        yield "length asked for"
+    if figures and not _LENGTH_WORDS.isdisjoint(words):
+        behind = [word for figure, word in pairwise(words) if figure < ":"]
+        if not _LENGTH_WORDS.isdisjoint(behind):
+            yield "length asked for"
 
 
 def _rare_signs(text: str, folded: str) -> Iterator[str]:
-    if any(sign in text for sign in "$€£%") and _AMOUNT.search(text):
+    if any(map(text.__contains__, "$€£%")) and _AMOUNT.search(text):
         yield "amount"
-    if any(one in folded for one in _SECOND_OPTIONS) and _count(_OPTIONS, folded, most=3) >= 3:
+    if any(map(folded.__contains__, _SECOND_OPTIONS)) and _count(_OPTIONS, folded, most=3) >= 3:
         yield "options"
 
 
@@ -173,29 +180,27 @@ def _manners(words: Sequence[str], kind: str) -> Iterator[str]:
         yield "other"
     if not words:
         return
-    learned = 100 * sum(len(word) >= 9 for word in words) // len(words)
+    learned = 100 * len([word for word in words if len(word) >= 9]) // len(words)
     yield from _LEARNED.up_to(learned)
     if learned >= 20:
         yield f"learned {kind} self {int(about_self)}"
 
 
 def code_signs(text: str) -> int:
-    code = _count(_CODE, text, most=8) + sum(word in text for word in _CODE_WORDS)
+    code = _count(_CODE, text, most=8) + sum(map(text.__contains__, _CODE_WORDS))
     if "\n" in text:
-        lines = text.split("\n", _WRITTEN_LINES)[:_WRITTEN_LINES]
-        code += sum(map(_is_code, map(str.strip, lines)))
+        lines = map(str.strip, text.split("\n", _WRITTEN_LINES)[:_WRITTEN_LINES])
+        code += sum(_is_code(line) for line in lines if line[:2] in _LINE_BEGINS or line[:1] == "@")
     return code
 
 
 def _is_code(line: str) -> bool:
-    if line[:2] not in _LINE_BEGINS and line[:1] != "@":
-        return False
     opens_a_block = line.startswith(_BLOCK_BEGINS) and line.endswith(_BLOCK_ENDS)
     return opens_a_block or line.startswith(_CODE_LINES)
 
 
 def _count(pattern: re.Pattern[str], text: str, *, most: int) -> int:
-    return sum(1 for _ in islice(pattern.finditer(text), most))
+    return len(list(islice(pattern.finditer(text), most)))
 
 
 def has_code(names: Sequence[str]) -> bool:

@@ -31,7 +31,8 @@ LANE_BITS, LANES = 21, 3
 MOST, STEPS_OF_ONE = 511, 128
 _LANE_MASK, _MIDDLE = (1 << LANE_BITS) - 1, 1 << (LANE_BITS - 1)
 _UPPER = LANE_BITS * LANES
-_ALL_MIDDLES = sum(_MIDDLE << (LANE_BITS * lane) for lane in range(2 * LANES))
+_PLACES = range(0, 2 * _UPPER, LANE_BITS)
+_ALL_MIDDLES = sum(_MIDDLE << place for place in _PLACES)
 # Words that the model does not know, remembered with what their pieces say.
 MOST_WORDS = 2_048
 
@@ -47,7 +48,9 @@ class Weights:
     def __init__(
         self, lower: "array[int]", upper: "array[int]", *, known: Mapping[str, int]
     ) -> None:
-        self._lower, self._upper = lower, upper
+        # Side by side, so that both are read from memory at once.
+        self._halves = array("q", [0]) * (2 * BUCKETS)
+        self._halves[::2], self._halves[1::2] = lower, upper
         self.of_words = _Words(known, lru_cache(maxsize=MOST_WORDS)(self._of_word))
         # Of signs there are some hundreds.
         self.of_sign = lru_cache(maxsize=None)(self._of_sign)
@@ -65,14 +68,18 @@ class Weights:
         ]
 
     def sum(self, hashes: Iterable[int]) -> int:
-        places = [one & MASK for one in hashes]
-        lower = sum(map(self._lower.__getitem__, places))
-        return lower + (sum(map(self._upper.__getitem__, places)) << _UPPER)
+        halves, lower, upper = self._halves, 0, 0
+        for one in hashes:
+            place = 2 * (one & MASK)
+            lower += halves[place]
+            upper += halves[place + 1]
+        return lower + (upper << _UPPER)
 
     def each(self, hashes: Iterable[int]) -> Iterator[int]:
         """Sums of one feature each."""
         for one in hashes:
-            yield self._lower[one & MASK] + (self._upper[one & MASK] << _UPPER)
+            place = 2 * (one & MASK)
+            yield self._halves[place] + (self._halves[place + 1] << _UPPER)
 
     def _of_word(self, word: str) -> int:
         return self.sum(word_hashes(word))
@@ -94,20 +101,18 @@ class _Words(dict[str, int]):
 
 def said_for(task: int) -> Callable[[int], float]:
     """What sums of features say for one task."""
-    places, middles = LANE_BITS * task, _ALL_MIDDLES
+    place = LANE_BITS * task
 
     def of_sum(total: int) -> float:
-        return ((total + middles >> places & _LANE_MASK) - _MIDDLE) / STEPS_OF_ONE
+        return ((total + _ALL_MIDDLES >> place & _LANE_MASK) - _MIDDLE) / STEPS_OF_ONE
 
     return of_sum
 
 
 def said(total: int) -> Scores:
     """What a sum of features says for each task."""
-    return [of_sum(total) for of_sum in _OF_TASKS]
-
-
-_OF_TASKS = tuple(map(said_for, range(2 * LANES)))
+    total += _ALL_MIDDLES
+    return [((total >> place & _LANE_MASK) - _MIDDLE) / STEPS_OF_ONE for place in _PLACES]
 
 
 def chances(scores: Scores) -> Scores:
@@ -123,8 +128,8 @@ def row_scale(reading: Reading) -> float:
     return 1 / sqrt(max(size, 1.0))
 
 
-def pair_hashes(pairs: Iterable[tuple[str, str]]) -> list[int]:
-    return [crc32(f"{one} {other}".encode(), PAIR) for one, other in pairs]
+def pair_hashes(pairs: Iterable[str]) -> list[int]:
+    return [crc32(pair.encode(), PAIR) for pair in pairs]
 
 
 def opening_hashes(reading: Reading) -> list[int]:

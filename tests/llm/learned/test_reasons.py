@@ -1,0 +1,34 @@
+"""Reasons are looked for when they are read, and then only once."""
+
+from gateway.llm.learned.reasons import Reasons
+from gateway.llm.task import LONG_CONTEXT_TOKENS, classify
+
+
+def test_reasons_are_looked_for_once_and_only_if_somebody_reads_them() -> None:
+    looks: list[str] = []
+
+    def look() -> tuple[str, ...]:
+        looks.append("looked")
+        return ("one", "another")
+
+    reasons = Reasons(look)
+    assert looks == []
+    assert list(reasons) == ["one", "another"]
+    assert (reasons[0], reasons[1:], len(reasons)) == ("one", ("another",), 2)
+    assert looks == ["looked"]
+
+
+def test_reasons_equal_what_they_say() -> None:
+    reasons = Reasons(lambda: ("one",))
+    assert reasons == Reasons(lambda: ("one",)) == ("one",)
+    assert reasons != Reasons(tuple)
+    assert hash(reasons) == hash(("one",))
+    assert repr(reasons) == "('one',)"
+    assert not Reasons(tuple)
+
+
+def test_the_size_comes_before_the_reasons_of_the_words() -> None:
+    text = "write a haiku about my cat"
+    said = tuple(classify(text).because)
+    by_size = classify(text, input_tokens=LONG_CONTEXT_TOKENS).because
+    assert by_size == ("about 16,000 tokens", *said[:5])
