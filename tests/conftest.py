@@ -1,10 +1,26 @@
 """What concerns all tests."""
 
+import gc
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """What is imported stays until the end: to look for garbage among it takes its time.
+
+    A third of collecting all tests, and again and again while they run.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

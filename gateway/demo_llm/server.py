@@ -44,6 +44,7 @@ class DemoLlm:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=1,
+            ws="none",
         )
         self._server = _SignalFreeServer(config)
         # The port listens already: a request that comes before the server is ready waits for it.

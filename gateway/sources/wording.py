@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
-
-import yaml
 
 from gateway.documents.query import MAX_PHRASE_WORDS, Word, fold_phrase
+from gateway.shipped import shipped
 
 # Where one of these holds another, as "at least" does "least", only the longer one is meant.
 DEGREES = frozenset(
@@ -68,7 +66,7 @@ class Wording:
 
 @lru_cache(maxsize=1)
 def wording() -> Wording:
-    declared = yaml.safe_load((files(__package__) / "wording.yaml").read_text("utf-8"))
+    declared = shipped(__package__, "wording.yaml")
     return Wording(
         {
             meaning: tuple(dict.fromkeys(fold_phrase(phrase) for phrase in row.split(",")))

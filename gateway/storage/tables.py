@@ -22,7 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 # SQLite gives out rising numbers by itself only for a key of the type INTEGER.
-_RisingNumber = BigInteger().with_variant(Integer(), "sqlite")
+RisingNumber = BigInteger().with_variant(Integer(), "sqlite")
 
 tables = MetaData()
 
@@ -31,7 +31,7 @@ tables = MetaData()
 usage = Table(
     "usage",
     tables,
-    Column("id", _RisingNumber, primary_key=True, autoincrement=True),
+    Column("id", RisingNumber, primary_key=True, autoincrement=True),
     Column("reservation_id", Text, nullable=False, unique=True),
     Column("time", BigInteger, nullable=False),
     Column("request_id", Text, nullable=False),
@@ -146,7 +146,7 @@ conversation_messages = Table(
 tool_calls = Table(
     "tool_calls",
     tables,
-    Column("id", _RisingNumber, primary_key=True, autoincrement=True),
+    Column("id", RisingNumber, primary_key=True, autoincrement=True),
     Column("time", BigInteger, nullable=False),
     Column("request_id", Text, nullable=False),
     Column("caller", Text, nullable=False),
@@ -201,7 +201,7 @@ stored_responses = Table(
 evidence = Table(
     "evidence",
     tables,
-    Column("id", _RisingNumber, primary_key=True, autoincrement=True),
+    Column("id", RisingNumber, primary_key=True, autoincrement=True),
     Column("time", BigInteger, nullable=False),
     Column("model", Text, nullable=False),
     Column("task", Text, nullable=False),

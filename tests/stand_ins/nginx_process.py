@@ -41,6 +41,8 @@ http {{
 }}
 """
 
+NOTHING: Mapping[str, str] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class NginxProcess:
@@ -55,10 +57,13 @@ class NginxProcess:
 
 
 @contextmanager
-def running_nginx(folder: Path, *, upstream_url: str, https_port: int) -> Iterator[NginxProcess]:
+def running_nginx(
+    folder: Path, *, upstream_url: str, https_port: int, changed: Mapping[str, str] = NOTHING
+) -> Iterator[NginxProcess]:
     """Writes its files and logs into `folder`.
 
-    `https_port` is the caller's, because the gateway's public URL holds it as well.
+    `https_port` is the caller's, because the gateway's public URL holds it as well. `changed` are
+    parts of the shipped file, and what stands there instead.
     """
     nginx, http_port = need("nginx"), free_port()
     folder.mkdir(exist_ok=True)
@@ -69,6 +74,7 @@ def running_nginx(folder: Path, *, upstream_url: str, https_port: int) -> Iterat
         upstream_url=upstream_url,
         https_port=https_port,
         http_port=http_port,
+        changed=changed,
     )
     # -e: before it has read any file, nginx would open a log that only root may write.
     log = ["-e", str(folder / "error.log")]
@@ -85,7 +91,13 @@ def running_nginx(folder: Path, *, upstream_url: str, https_port: int) -> Iterat
 
 
 def adapt(
-    folder: Path, *, identity: Identity, upstream_url: str, https_port: int, http_port: int
+    folder: Path,
+    *,
+    identity: Identity,
+    upstream_url: str,
+    https_port: int,
+    http_port: int,
+    changed: Mapping[str, str] = NOTHING,
 ) -> Path:
     """Writes the shipped file with this machine's ports and paths; gives the nginx.conf around it.
 
@@ -99,6 +111,7 @@ def adapt(
         "listen 443 ssl": f"listen 127.0.0.1:{https_port} ssl",
         "server 127.0.0.1:3001;": f"server {urlsplit(upstream_url).netloc};",
         "/var/log/nginx/": f"{folder}/",
+        **changed,
     }
     (folder / "gateway.conf").write_text(_replaced(SHIPPED.read_text(), values))
     # Workers of a master that is root would otherwise not be allowed into a test's folder.

@@ -8,9 +8,11 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
-from gateway import caller, request_id
+from gateway import caller, idempotency, request_id
 from gateway.errors import BadAnswer, GatewayError, InvalidRequest
+from gateway.idempotency import keyed
 from gateway.llm.dialects.strict_json import read_json
 from gateway.llm.loop.offered import Offered
 from gateway.llm.loop.piece import CallBegun, CallEnded
@@ -29,6 +31,7 @@ MOST_CHARACTERS = 50_000
 LEAST_CHARACTERS = 1_000
 # Asked again, a tool that reads may know something newer; one that writes would write twice.
 MOST_ALIKE = {Effect.READ: 2}
+_KEY_DIGITS = 16
 _CANCELLED = "the tool was cancelled"
 
 Said = CallBegun | CallEnded
@@ -142,9 +145,10 @@ class Calls:
         arguments = _arguments(call)
         self._admit(call)
         self.were_in_vain = False
-        return await self._toolbox.call(
-            call.name, arguments, deadline_seconds=self._settings.seconds
-        )
+        with keyed(_own_key(call)):
+            return await self._toolbox.call(
+                call.name, arguments, deadline_seconds=self._settings.seconds
+            )
 
     def _admit(self, call: ToolCall) -> None:
         """Raises:
@@ -189,6 +193,15 @@ def _arguments(call: ToolCall) -> dict[str, object]:
     if not isinstance(arguments, dict):
         raise InvalidRequest(f"the arguments of {name} must be a JSON object")
     return arguments
+
+
+def _own_key(call: ToolCall) -> str | None:
+    """Of one call among those of an answer that is itself made under a key."""
+    key = idempotency.current()
+    if key is None:
+        return None
+    said = f"{call.name} {_alike(call.arguments)}"
+    return f"{key}:{sha256(said.encode()).hexdigest()[:_KEY_DIGITS]}"
 
 
 def _alike(arguments: str) -> str:

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
-
-import yaml
 
 from gateway.documents.query import fold, fold_phrase
+from gateway.shipped import shipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class Coins:
 
 @lru_cache(maxsize=1)
 def coins() -> Coins:
-    seed = yaml.safe_load((files(__package__) / "coins.yaml").read_text("utf-8"))
+    seed = shipped(__package__, "coins.yaml")
     renamed = {old: Renamed(row["asset"], row["note"]) for old, row in seed["renamed"].items()}
     old_names = {
         fold_phrase(name): renamed[old]

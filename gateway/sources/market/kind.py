@@ -3,13 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any
-
-import yaml
 
 from gateway.documents.document_id import IdPattern
 from gateway.documents.query import fold_phrase
+from gateway.shipped import shipped
 
 INTERVALS = (
     "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M",
@@ -42,7 +40,7 @@ class MarketKind:
 
 @lru_cache(maxsize=1)
 def market_kinds() -> Sequence[MarketKind]:
-    declared = yaml.safe_load((files(__package__) / "kinds.yaml").read_text("utf-8"))
+    declared = shipped(__package__, "kinds.yaml")
     return tuple(_kind(row) for row in declared)
 
 

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from gateway.storage.tables import tables
+from gateway.storage.every_table import tables
 
 context.configure(
     connection=context.config.attributes["connection"],
