@@ -12,6 +12,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health_pb2
 
+from gateway import idempotency
 from gateway.downstream.backoff import Backoff
 from gateway.downstream.channel import MAX_ANSWER_BYTES, open_channel
 from gateway.downstream.channel import Tls as Tls
@@ -96,6 +97,8 @@ class Service:
     ) -> Any:
         """The answer, a message of `method.answer`; only a read is ever tried again.
 
+        Every attempt has the `idempotency` key that the call is made under.
+
         Raises:
             GatewayError: as `translation` says.
             RateLimited: also when no turn came within `queue_seconds`.
@@ -103,7 +106,7 @@ class Service:
         """
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + self._seconds(is_read)
-        metadata = _correlated(correlation_id)
+        metadata = _metadata(correlation_id)
         failures = 0
         while True:
             try:
@@ -137,6 +140,7 @@ class Service:
             GatewayError: as `call` does.
         """
         ends_at = asyncio.get_running_loop().time() + seconds
+        metadata = _metadata(correlation_id)
         failures = 0
         has_begun = False
         while True:
@@ -144,13 +148,7 @@ class Service:
                 async with (
                     self._turn(),
                     aclosing(
-                        self._receive(
-                            method,
-                            request,
-                            ends_at,
-                            is_read=is_read,
-                            metadata=_correlated(correlation_id),
-                        )
+                        self._receive(method, request, ends_at, is_read=is_read, metadata=metadata)
                     ) as answers,
                 ):
                     async for answer in answers:
@@ -390,5 +388,7 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _correlated(correlation_id: str) -> _Metadata:
-    return (("x-correlation-id", correlation_id),)
+def _metadata(correlation_id: str) -> _Metadata:
+    key = idempotency.current()
+    keyed = ((idempotency.HEADER, key),) if key else ()
+    return (("x-correlation-id", correlation_id), *keyed)

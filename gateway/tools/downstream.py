@@ -121,6 +121,7 @@ class ServiceTools:
             is_open_world=True,
             call=call,
             origin=self._provider.name,
+            takes_key="idempotent" in tool.tags,
         )
 
     def _labelled(self, tool: ProviderTool, answer: Any) -> Mapping[str, Any]:

@@ -73,6 +73,7 @@ class MethodTools:
             call=call,
             origin=self._service.name,
             deadline_seconds=self._service.seconds(method) + SLACK_SECONDS,
+            takes_key=spec.takes_key,
         )
 
 

@@ -39,7 +39,8 @@ class Tool:
     `call` takes arguments as they came and raises a `GatewayError` for whatever goes wrong.
     `origin` is whose it is: the gateway's own, or the name of a service or an MCP server.
     `deadline_seconds` is for a tool that knows better than its toolbox how long it may take. A
-    tool that `spends` asks a model itself, at the caller's cost.
+    tool that `spends` asks a model itself, at the caller's cost. One that `takes_key` may be called
+    again under the same `idempotency` key: it does its work once for each, or twice is no harm.
     """
 
     name: str
@@ -53,3 +54,4 @@ class Tool:
     origin: str = OWN
     deadline_seconds: float | None = None
     spends: bool = False
+    takes_key: bool = False

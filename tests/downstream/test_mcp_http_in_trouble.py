@@ -5,12 +5,11 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import pytest
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from gateway.downstream.mcp.http_client import Endpoint
 from gateway.downstream.mcp.server import McpServer
@@ -38,6 +37,7 @@ from tests.stand_ins.task_servers import (
     ROOT,
     Front,
     World,
+    breaking,
     over_http,
     running,
     task_server,
@@ -102,21 +102,6 @@ async def test_a_connection_that_breaks_in_a_write_is_told_and_the_write_not_rep
             front.app = app
             await server.call("create_task", {"title": "b"}, is_read=False)
     assert [task["title"] for task in world.tasks] == ["a", "b"]
-
-
-def breaking(app: ASGIApp) -> ASGIApp:
-    """Does what it is asked to, and breaks off in the middle of the answer."""
-
-    async def unheard(message: Any) -> None:
-        return
-
-    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
-        await app(scope, receive, unheard)
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"99")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"{", "more_body": True})
-
-    return broken
 
 
 async def test_a_server_that_nobody_can_reach_for_a_moment_loses_no_call_not_even_a_write() -> None:

@@ -21,6 +21,7 @@ from tests.stand_ins.grpc_server import PROTOS, Context, GrpcServer, compiled, w
 
 PROTO = PROTOS / "inventory.proto"
 SERVICE = "inventory.v1.Inventory"
+KEY = "idempotency-key"  # in the metadata of a call, as docs/extend.md says
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +53,22 @@ class Inventory:
 
     items: dict[str, Item] = field(default_factory=lambda: {item.sku: item for item in ITEMS})
     reservations: dict[str, Message] = field(default_factory=dict)
+    # What was reserved under which key, and what had been asked for.
+    done: dict[str, tuple[Message, Message]] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     failure: grpc.StatusCode | None = None
     # Of a stream so many messages come at once; the next one waits until it may go on.
     pauses_after: int | None = None
     may_go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    # What is reserved is told only then.
+    may_tell: asyncio.Event = field(default_factory=asyncio.Event)
+    has_reserved: asyncio.Event = field(default_factory=asyncio.Event)
     clock: Clock = now
 
     def __post_init__(self) -> None:
         self.may_answer.set()
+        self.may_tell.set()
 
     def message(self, name: str, /, **fields: Any) -> Any:
         return protocol().message(f"inventory.v1.{name}")(**fields)
@@ -95,13 +102,31 @@ class Inventory:
 
     async def reserve_items(self, request: Any, context: Context) -> Message:
         await self._begin("ReserveItems", context)
+        key = dict(context.invocation_metadata() or ()).get(KEY)
+        if key in self.done:
+            return await self._done_before(key, request, context)
         item = await self._known(request.sku, context)
         if request.count <= 0:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "count must be above 0")
         if request.count > item.count:
             reason = f"only {item.count} of {item.sku} are left"
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, reason)
-        return self.reserve(item.sku, request.count, customer=request.customer, note=request.note)
+        reserved = self.reserve(
+            item.sku, request.count, customer=request.customer, note=request.note
+        )
+        if key:
+            # Kept with the work, before anybody waits: a second call may already be there.
+            self.done[key] = request, reserved
+        self.has_reserved.set()
+        await self.may_tell.wait()
+        return reserved
+
+    async def _done_before(self, key: str, request: Any, context: Context) -> Message:
+        asked, reserved = self.done[key]
+        if asked != request:
+            reason = "this idempotency-key is that of another reservation"
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, reason)
+        return reserved
 
     def reserve(self, sku: str, count: int, *, customer: str, note: str = "") -> Message:
         """What `ReserveItems` does once all is checked."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fastmcp import Context, FastMCP
+from fastmcp.exceptions import ToolError
 from mcp_types import ImageContent, TextContent
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -27,6 +28,8 @@ from tests.stand_ins.http_server import serve
 
 COMMAND = (sys.executable, "-m", "tests.stand_ins.task_servers")
 ROOT = Path(__file__).parents[2]
+# As docs/extend.md tells them to whoever writes such a server.
+KEY, TAKES_KEY = "gateway/idempotency-key", "gateway/takes-key"
 PIXEL = "R0lGODlhAQABAAAAACw="  # the smallest picture there is, as GIF
 _STUBBORN = """
 import signal, time
@@ -48,6 +51,10 @@ class World:
 
     tasks: list[dict[str, Any]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    # What was created under which key, and what had been asked for.
+    done: dict[str, tuple[Any, dict[str, Any]]] = field(default_factory=dict)
+    # Those that calls of `create_task` and `search` came with.
+    keys: list[str | None] = field(default_factory=list)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     may_go_on: asyncio.Event = field(default_factory=asyncio.Event)
@@ -57,12 +64,20 @@ def task_server(world: World | None = None, *, page_size: int | None = None) -> 
     world = world or World()
     server = FastMCP("tasks", version="1.2", list_page_size=page_size)
 
-    @server.tool
-    def create_task(title: str, description: str = "") -> dict[str, Any]:
+    @server.tool(meta={TAKES_KEY: True})
+    def create_task(title: str, context: Context, description: str = "") -> dict[str, Any]:
         """Create a task."""
         world.calls.append("create_task")
+        key = _key(world, context)
+        if key in world.done:
+            asked, task = world.done[key]
+            if asked != (title, description):
+                raise ToolError("this idempotency key is that of another task")
+            return task
         task = {"id": len(world.tasks) + 1, "title": title, "description": description}
         world.tasks.append(task)
+        if key:
+            world.done[key] = (title, description), task
         return task
 
     @server.tool(annotations={"readOnlyHint": True})
@@ -83,9 +98,10 @@ def task_server(world: World | None = None, *, page_size: int | None = None) -> 
         return str(_evaluated(ast.parse(code, mode="eval").body))
 
     @server.tool(annotations={"readOnlyHint": True})
-    def search(query: str) -> dict[str, Any]:
+    def search(query: str, context: Context) -> dict[str, Any]:
         """Search for something."""
         world.calls.append("search")
+        _key(world, context)
         return {"results": [f"{query}: finding {number}" for number in (1, 2, 3)]}
 
     @server.tool(annotations={"readOnlyHint": True})
@@ -95,7 +111,7 @@ def task_server(world: World | None = None, *, page_size: int | None = None) -> 
             await context.report_progress(step, steps, f"step {step} of {steps}")
         return f"What is known of {question}."
 
-    @server.tool(output_schema=None)
+    @server.tool(output_schema=None, annotations={"idempotentHint": True})
     def save_conversation(text: str) -> str:
         """Keep a conversation."""
         return f"saved {len(text)} characters"
@@ -108,6 +124,14 @@ def task_server(world: World | None = None, *, page_size: int | None = None) -> 
 
     _add_trouble(server, world)
     return server
+
+
+def _key(world: World, context: Context) -> str | None:
+    """The idempotency key that a call came with, which is also noted."""
+    request = context.request_context
+    key = ((request and request.meta) or {}).get(KEY)
+    world.keys.append(key)
+    return key
 
 
 def _add_trouble(server: FastMCP, world: World) -> None:
@@ -181,6 +205,21 @@ class Front:
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         self.requests.append((scope["method"], headers))
         await self.app(scope, receive, send)
+
+
+def breaking(app: ASGIApp) -> ASGIApp:
+    """Does what it is asked to, and breaks off in the middle of the answer."""
+
+    async def unheard(message: Any) -> None:
+        return
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, unheard)
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"99")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"{", "more_body": True})
+
+    return broken
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ _EFFECTS: Mapping[int, Effect] = {1: "read", 2: "write", 3: "destroy"}
 class Options:
     saying: Saying
     is_without_side_effects: bool
+    is_idempotent: bool
 
 
 class OptionReader:
@@ -39,7 +40,11 @@ class OptionReader:
 
     def options(self, method: MethodDescriptorProto) -> Options:
         level = method.options.idempotency_level
-        return Options(self._saying(method), level == MethodOptions.NO_SIDE_EFFECTS)
+        return Options(
+            self._saying(method),
+            is_without_side_effects=level == MethodOptions.NO_SIDE_EFFECTS,
+            is_idempotent=level in (MethodOptions.IDEMPOTENT, MethodOptions.NO_SIDE_EFFECTS),
+        )
 
     def _saying(self, method: MethodDescriptorProto) -> Saying:
         if not self._names or not method.HasField("options"):
@@ -86,4 +91,5 @@ def _tool(option: Any) -> Mapping[str, Any]:
         for name in ("name", "title", "description")
     }
     said["effect"] = _EFFECTS.get(option.effect)
+    said["takes_key"] = option.takes_key
     return {name: value for name, value in said.items() if value}

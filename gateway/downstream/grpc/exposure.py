@@ -168,7 +168,7 @@ class _Exposing:
         return self._method(
             one,
             effect,
-            tool=ToolSpec(**{**(tool or {}), "effect": effect}) if is_tool else None,
+            tool=_tool(one.options, tool or {}, effect) if is_tool else None,
             document=self._document(one, document, effect) if document is not None else None,
         )
 
@@ -307,6 +307,10 @@ def _merged(
     if proto is None and configured is None:
         return None
     return {**(proto or {}), **(configured or {})}
+
+
+def _tool(options: Options, said: Mapping[str, Any], effect: Effect) -> ToolSpec:
+    return ToolSpec(**{"takes_key": options.is_idempotent, **said, "effect": effect})
 
 
 def _is_time(said: Mapping[str, Any]) -> bool:

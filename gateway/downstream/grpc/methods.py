@@ -31,12 +31,16 @@ class DocumentSpec:
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """What `gateway.tool`, or the configuration, says of a method that is a tool."""
+    """What `gateway.tool`, or the configuration, says of a method that is a tool.
+
+    One that `takes_key` does its work once for each `idempotency` key, or twice is no harm.
+    """
 
     name: str = ""
     title: str = ""
     description: str = ""
     effect: Effect = "read"
+    takes_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)

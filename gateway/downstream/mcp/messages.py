@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway import idempotency
 from gateway.downstream.translation import plain
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -78,10 +79,17 @@ METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 UNSUPPORTED_VERSION = -32022
 
+# In `_meta`: of a call, the key that it is made under; of a tool, whether it heeds that key.
+IDEMPOTENCY_KEY = f"gateway/{idempotency.HEADER}"
+TAKES_KEY = "gateway/takes-key"
+
 
 @dataclass(frozen=True, slots=True)
 class ListedTool:
-    """A tool as a server lists it, and as little to be trusted; `name` goes back as it is."""
+    """A tool as a server lists it, and as little to be trusted; `name` goes back as it is.
+
+    One that `takes_key` does its work once for each `idempotency` key, or twice is no harm.
+    """
 
     name: str
     title: str
@@ -89,6 +97,7 @@ class ListedTool:
     input_schema: Json
     is_read_only: bool | None
     is_destructive: bool | None
+    takes_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +156,7 @@ def _tool(listed: Any) -> ListedTool:
     schema = listed.get("inputSchema", {"type": "object"})
     if not isinstance(schema, Mapping):
         raise ValueError("its input schema is not an object")
-    hints = listed.get("annotations")
-    hints = hints if isinstance(hints, Mapping) else {}
+    hints, meta = _object(listed.get("annotations")), _object(listed.get("_meta"))
     return ListedTool(
         name=name,
         title=_text(listed.get("title")) or _text(hints.get("title")),
@@ -156,11 +164,16 @@ def _tool(listed: Any) -> ListedTool:
         input_schema=schema,
         is_read_only=_yes_or_no(hints.get("readOnlyHint")),
         is_destructive=_yes_or_no(hints.get("destructiveHint")),
+        takes_key=hints.get("idempotentHint") is True or meta.get(TAKES_KEY) is True,
     )
 
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _object(value: Any) -> Json:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _yes_or_no(value: Any) -> bool | None:

@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from gateway import idempotency
 from gateway.downstream.backoff import Backoff
 from gateway.downstream.mcp.envelope import Era, HandshakeEra, ModernEra
 from gateway.downstream.mcp.link import Link, Outgoing
 from gateway.downstream.mcp.messages import (
+    IDEMPOTENCY_KEY,
     MAX_MESSAGE_BYTES,
     MAX_PAGES,
     MAX_TOOLS,
@@ -139,16 +141,24 @@ class Session:
     async def call(
         self, tool: str, arguments: Json, *, on_progress: OnProgress | None = None
     ) -> McpAnswer:
-        """
+        """Under the `idempotency` key of whoever calls.
+
         Raises:
             Trouble: there is no answer.
         """
         parameters = {"name": tool, "arguments": arguments}
-        result = await self.request("tools/call", parameters, on_progress=on_progress)
+        key = idempotency.current()
+        meta = {IDEMPOTENCY_KEY: key} if key else {}
+        result = await self.request("tools/call", parameters, meta=meta, on_progress=on_progress)
         return read_answer(result)
 
     async def request(
-        self, method: str, parameters: Json, *, on_progress: OnProgress | None = None
+        self,
+        method: str,
+        parameters: Json,
+        *,
+        meta: Json | None = None,
+        on_progress: OnProgress | None = None,
     ) -> Json:
         """Without a deadline of its own; whoever stops waiting cancels it at the server too.
 
@@ -158,11 +168,11 @@ class Session:
         number = next(self._ids)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         progress = Progress(on_progress) if on_progress else None
-        meta = {"progressToken": number} if progress else {}
+        token = {"progressToken": number} if progress else {}
         message = {
             "id": number,
             "method": method,
-            "params": self._era.enveloped(parameters, meta),
+            "params": self._era.enveloped(parameters, {**(meta or {}), **token}),
         }
         self._pending[number] = answer, progress
         try:
