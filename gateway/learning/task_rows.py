@@ -20,13 +20,13 @@ from gateway.llm.learned.weights import LEARNED_TASKS
 DEVELOPMENT_FILE = "task_dev.jsonl.gz"
 HELD_OUT_FILE = "held_out.jsonl"
 # Rows of one source resemble each other, so each further one says less.
-SOURCE_POWER = -0.5
+SOURCE_POWER = 0.0
 # The project's own prompts are the nearest to what people type.
-OWN_SHARE, EDITED_SHARE = 3.0, 0.4
+OWN_SHARE, EDITED_SHARE = 0.2, 0.4
 # One prompt in so many is learned with other text around it too.
 PASTED_EVERY, PASTED_PROMPTS = 2, 12
 # How much all words of the seed count beside all prompts, and how sure each of them is.
-SEED_SHARE = 0.4
+SEED_SHARE = 0.05
 SURENESS: Mapping[float, float] = {1.0: 0.45, 1.5: 0.55, 2.0: 0.7, 3.0: 0.85}
 
 

@@ -20,7 +20,7 @@ from gateway.llm.learned.weights import (
     unpacked,
 )
 
-PENALTY, STEPS = 0.15, 80
+PENALTY, STEPS = 0.1, 80
 # Of pieces many belong to a word, so each is worth less than the word; signs come in dozens.
 WORD_SCALE, PIECE_SCALE, PAIR_SCALE, OPENING_SCALE, SIGN_SCALE = 1.0, 0.8, 0.8, 0.48, 0.25
 # What was seen once is chance, and would fill the table.

@@ -21,7 +21,7 @@ from gateway.llm.learned.reading import (
 
 LEARNED_TASKS = ("coding", "research", "creative", "quick", "complex", "general")
 MODEL_FILE = Path(__file__).with_name("task_model.bin")
-BITS = 17
+BITS = 19
 BUCKETS, MASK = 1 << BITS, (1 << BITS) - 1
 # Words between what is asked count less, and pairs count half a word in the length of a text.
 FAR_SHARE, PAIR_SIZE = 0.35, 0.5
