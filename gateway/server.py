@@ -58,7 +58,7 @@ async def _serve(
     with _bound(config.host, config.port) as listener:
         async with (
             more_providers as more,
-            opened(config, more_providers=more) as gateway,
+            opened(config, more_providers=more, carries_out_runs=True) as gateway,
             served(config, gateway) as app,
         ):
             await _serve_app(app, listener, on_ready)
@@ -67,6 +67,7 @@ async def _serve(
 async def _serve_stdio(config: Config) -> None:
     _on_stop(_this_task().cancel)
     async with opened(config) as gateway:
+        _collect_what_comes_later()
         await serve_starter(config, gateway)
 
 
@@ -83,17 +84,26 @@ async def _serve_app(app: ASGIApp, listener: socket.socket, on_ready: Callable[[
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        # Nothing here speaks WebSocket, and what would takes its time to import.
+        ws="none",
         # nginx on this machine says which scheme and client it serves.
         forwarded_allow_ips="127.0.0.1",
     )
-    # What is open now stays until the end: the collector need not look at it again and again,
-    # which was a fifth of the work under load.
-    gc.collect()
-    gc.freeze()
+    _collect_what_comes_later()
     # uvicorn listens itself while it serves, and raises the signal again when it has stopped;
     # then it must not keep the gateway from being closed.
     _on_stop(lambda: None)
     await _Server(settings, on_ready).serve(sockets=[listener])
+
+
+def _collect_what_comes_later() -> None:
+    """What is open now stays until the end: the collector need not look at it again and again.
+
+    That was a fifth of the work under load. Until now, the collector may have been off.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -5,9 +5,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from gateway.agent_tools import AgentTools
+from gateway.agents.agents import Agents
+from gateway.app.agents import BuiltAgents, built_agents, carried_out
 from gateway.app.pin_watch import PinWatch
 from gateway.app.router import Router, opened_router
 from gateway.app.services import Services, opened_services
+from gateway.app.task_urls import task_urls
 from gateway.benchmark_tools import BenchmarkTools
 from gateway.caller import Caller
 from gateway.config.settings import Config
@@ -16,9 +20,12 @@ from gateway.documents.registry import Registry
 from gateway.llm.loop.loop import ToolLoop
 from gateway.llm.provider.settings import ProviderSettings
 from gateway.model_tools import ModelTools
+from gateway.sources.agents.sources import AgentSources
 from gateway.sources.grpc.sources import GrpcSources, SomeSources
 from gateway.sources.market.sources import MarketSources
 from gateway.sources.market.universe import MarketUniverse
+from gateway.task_tools import TaskTools
+from gateway.tasks.store import OnCreated
 from gateway.tools.reading import ReadingTools
 from gateway.tools.toolbox import Toolbox, ToolSource
 
@@ -51,6 +58,8 @@ class Gateway:
     router: Router
     loop: ToolLoop
     services: Services
+    agents: Agents
+    on_task_created: OnCreated | None
 
     def view(self, who: Caller) -> View:
         return self.owners if who.is_owner else self.others
@@ -58,9 +67,16 @@ class Gateway:
 
 @asynccontextmanager
 async def opened(
-    config: Config, *, more_providers: Sequence[ProviderSettings] = ()
+    config: Config,
+    *,
+    more_providers: Sequence[ProviderSettings] = (),
+    carries_out_runs: bool = False,
 ) -> AsyncIterator[Gateway]:
-    """The gateway, until the end of the block; no service has to be there for it to open."""
+    """The gateway, until the end of the block; no service has to be there for it to open.
+
+    Runs of agents begin and go on here only if it `carries_out_runs`; what was asked of agents is
+    stored either way, and done by whoever does.
+    """
     async with AsyncExitStack() as stack:
         # Opened in this order, closed in reverse.
         router = await stack.enter_async_context(
@@ -73,23 +89,33 @@ async def opened(
         grpc = await stack.enter_async_context(GrpcSources(services.grpc, freshness))
         public = grpc.only(services.public_grpc)
         watch = await stack.enter_async_context(PinWatch(router.pins))
-        views = _Views(config, router, market, freshness, services, watch)
+        built = built_agents(config.agents, router, lambda who: view(who).toolbox)
+        await stack.enter_async_context(built.notifications)
+        views = _Views(config, router, market, freshness, services, watch, built)
         owners, others = views.view(grpc, is_owner=True), views.view(public, is_owner=False)
+
+        def view(who: Caller) -> View:
+            return owners if who.is_owner else others
+
         await asyncio.gather(
             universe.listed(within_seconds=LISTING_SECONDS),
             _found(services, grpc, within_seconds=LISTING_SECONDS),
         )
+        if carries_out_runs and not config.agents.is_empty:
+            await stack.enter_async_context(carried_out(built, config, router))
         yield Gateway(
             owners=owners,
             others=others,
             router=router,
             loop=ToolLoop(
                 router.completion,
-                lambda who: (owners if who.is_owner else others).toolbox,
+                lambda who: view(who).toolbox,
                 router.approvals,
                 config.loop_settings,
             ),
             services=services,
+            agents=built.agents,
+            on_task_created=views.on_task_created,
         )
 
 
@@ -108,15 +134,26 @@ class _Views:
     freshness: Freshness
     services: Services
     pins: PinWatch
+    agents: BuiltAgents
+
+    @property
+    def on_task_created(self) -> OnCreated | None:
+        """Where no agent is on, nobody hears of it."""
+        return None if self.config.agents.is_empty else self.agents.news.created
 
     def view(self, grpc: GrpcSources | SomeSources, *, is_owner: bool) -> View:
         router, services = self.router.sources, self.services
         documents = router.documents if is_owner else router.open_documents
+        lexicons = router.lexicons(self.market.lexicons, is_owner=is_owner)
+        if not self.config.agents.is_empty:
+            agents = AgentSources(self.agents.agents, self.router.ledger, router.reader)
+            documents = (*documents, *agents.documents) if is_owner else documents
+            lexicons = agents.lexicons(lexicons, is_owner=is_owner)
         registry = Registry(
             (*self.market.documents, *documents),
             self.freshness,
             public_url=self.config.url,
-            lexicons=grpc.lexicons(router.lexicons(self.market.lexicons, is_owner=is_owner)),
+            lexicons=grpc.lexicons(lexicons),
             settings=self.config.search.settings,
             later=grpc.current,
             missing=services.missing_documents if is_owner else services.missing_public_documents,
@@ -124,13 +161,18 @@ class _Views:
         reading = ReadingTools(registry, has_snippets=self.config.search.snippets)
         models = ModelTools(self.router.catalog, self.router.completion, self.router.ledger)
         benchmarks = BenchmarkTools(self.router.benchmarks, self.router.completion)
+        url = task_urls(self.config.url)
+        tasks = TaskTools(self.router.tasks, url=url, on_created=self.on_task_created)
         all_tools = [
             reading.tools,
             *services.tools,
             models.tools,
             self.router.routing_tools.tools,
             benchmarks.tools,
+            tasks.tools,
         ]
+        if is_owner and not self.config.agents.is_empty:
+            all_tools.append(AgentTools(self.agents.agents).tools)
         missing = services.missing if is_owner else services.missing_in_public
         return View(
             registry, self._toolbox([reading.tools], missing), self._toolbox(all_tools, missing)

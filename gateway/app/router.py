@@ -33,6 +33,7 @@ from gateway.sources.router import RouterSources
 from gateway.storage.database import Database
 from gateway.stored_responses import StoredResponses
 from gateway.strategies import Strategies
+from gateway.tasks.store import Tasks
 from gateway.tool_pins import ToolPins
 from gateway.usage.ledger import Ledger
 from gateway.usage.metrics import LimitMetrics
@@ -46,6 +47,7 @@ LISTING_SECONDS = 2.0
 class Router:
     """All that routes, answers and counts."""
 
+    database: Database
     catalog: Catalog
     providers: Mapping[str, Provider]
     ledger: Ledger
@@ -58,6 +60,7 @@ class Router:
     responses: StoredResponses
     approvals: Approvals
     pins: ToolPins
+    tasks: Tasks
     sources: RouterSources
     metrics: CollectorRegistry
 
@@ -128,12 +131,14 @@ async def opened_router(
                 forget_pace=Provider.forget,
             ),
         )
+        tasks = Tasks(database, elsewhere=config.task_server)
         # The first request would wait for what is learned to be read.
         classify("")
         shipped_heads()
         await refresh.heard(within_seconds=LISTING_SECONDS)
         completion.lineups.latest()
         yield Router(
+            database,
             catalog,
             providers,
             ledger,
@@ -146,7 +151,8 @@ async def opened_router(
             StoredResponses(database),
             Approvals(database),
             ToolPins(database),
-            _sources(catalog, ledger, completion, benchmarks, providers),
+            tasks,
+            _sources(catalog, ledger, completion, benchmarks, tasks, providers),
             registry,
         )
 
@@ -156,6 +162,7 @@ def _sources(
     ledger: Ledger,
     completion: Completion,
     benchmarks: Benchmarks,
+    tasks: Tasks,
     providers: Mapping[str, Provider],
 ) -> RouterSources:
     def plan(request: ChatRequest, task: str) -> Route:
@@ -165,6 +172,7 @@ def _sources(
         catalog,
         ledger,
         benchmarks,
+        tasks,
         plan=plan,
         beliefs=completion.beliefs,
         statuses=partial(_statuses, providers),

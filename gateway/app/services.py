@@ -15,6 +15,7 @@ from gateway.downstream.provider import Provider
 from gateway.downstream.status import Status
 from gateway.market.program import MarketProgram
 from gateway.market.settings import WRITE_SECONDS
+from gateway.tasks.task import TASK_TOOLS
 from gateway.tools.downstream import ServiceTools
 from gateway.tools.grpc_methods import MethodTools
 from gateway.tools.remote_mcp import RemoteTools
@@ -22,6 +23,17 @@ from gateway.tools.tool import Effect, Tool
 from gateway.tools.toolbox import ToolSource
 
 BUNDLED_MARKET = "market"
+AGENT_TOOLS = (
+    "list_agents",
+    "get_run",
+    "list_suggestions",
+    "publish_event",
+    "ask_agent",
+    "pause_agent",
+    "resume_agent",
+    "accept_suggestion",
+    "dismiss_suggestion",
+)
 # Of the gateway's own tools: whoever else has one of that name gets another.
 OWN_NAMES = (
     "search",
@@ -39,6 +51,8 @@ OWN_NAMES = (
     "benchmark_task",
     "benchmark_tasks",
     "benchmark_free_models",
+    *TASK_TOOLS,
+    *AGENT_TOOLS,
 )
 
 
@@ -97,7 +111,7 @@ async def opened_services(config: Config, stack: AsyncExitStack) -> Services:
     for described in config.grpc_services:
         service = await stack.enter_async_context(_grpc_service(described))
         grpc.append(service)
-        methods = MethodTools(service, reserved=_reserved(config)).tools
+        methods = MethodTools(service, reserved=_reserved(config, service.name)).tools
         tools.append(_for_readers(methods) if described.is_public else _for_spenders(methods))
         if described.is_public:
             public.append(service)
@@ -121,14 +135,15 @@ async def _providers(
         program = await stack.enter_async_context(MarketProgram(settings))
         bundled = Provider(BUNDLED_MARKET, program.address, write_deadline_seconds=WRITE_SECONDS)
         await stack.enter_async_context(bundled)
-        market = ServiceTools(bundled, config.market.exposure, reserved=_reserved(config))
+        reserved = _reserved(config, bundled.name)
+        market = ServiceTools(bundled, config.market.exposure, reserved=reserved)
         return [bundled], [market.tools]
     providers = [_provider(service) for service in config.services]
     for provider in providers:
         await stack.enter_async_context(provider)
     named = zip(providers, config.services, strict=True)
     return providers, [
-        ServiceTools(one, service.exposure, reserved=_reserved(config)).tools
+        ServiceTools(one, service.exposure, reserved=_reserved(config, one.name)).tools
         for one, service in named
     ]
 
@@ -177,7 +192,7 @@ async def _remote(
             RemoteTools(
                 server,
                 named.exposure,
-                reserved=_reserved(config),
+                reserved=_reserved(config, named.name),
                 earlier=tuple(tools),
             )
         )
@@ -185,9 +200,13 @@ async def _remote(
     return servers, tools
 
 
-def _reserved(config: Config) -> frozenset[str]:
-    """Names that mean one thing whoever is there: our own, and those that the settings give."""
-    return frozenset((*OWN_NAMES, *config.remote_tool_names))
+def _reserved(config: Config, service: str) -> frozenset[str]:
+    """Names that mean one thing whoever is there: our own, and those that the settings give.
+
+    Those of our task list are the service's, where its tasks take the place of ours.
+    """
+    given = TASK_TOOLS if service == config.task_server else ()
+    return frozenset(OWN_NAMES).difference(given).union(config.remote_tool_names)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.app.opening import Gateway, View
 from gateway.app.router import Router
+from gateway.app.task_urls import task_urls
 from gateway.caller import Caller
 from gateway.config.settings import Config
 from gateway.documents.registry import Registry
@@ -35,6 +36,7 @@ async def served(config: Config, gateway: Gateway) -> AsyncIterator[ASGIApp]:
     from gateway.endpoints.health import health_routes
     from gateway.endpoints.origin import OriginGuard
     from gateway.endpoints.request_log import RequestLog
+    from gateway.endpoints.webhooks_in import SignedWebhooks
 
     async with AsyncExitStack() as stack:
         owners = await _reading_doors(config, gateway.owners, gateway.router, stack)
@@ -43,13 +45,13 @@ async def served(config: Config, gateway: Gateway) -> AsyncIterator[ASGIApp]:
             routes=[*_asking_doors(config, gateway), Mount("/", app=_ByCaller(owners, others))],
             exception_handlers={HTTPException: _refusal},
         )
-        answering = _ByPath(_openai_doors(gateway), asking)
+        answering = _ByPath(_openai_doors(config, gateway), asking)
         authenticated = Authentication(
             answering, keys=config.callers, keyless=config.caller_without_key
         )
-        guarded = OriginGuard(
-            authenticated, allowed_hosts=config.hosts, allowed_origins=config.origins
-        )
+        # Who signs needs no key; whoever says that it signs is let in by nothing else.
+        signed = SignedWebhooks(authenticated, gateway.agents, config.agents.webhooks_in)
+        guarded = OriginGuard(signed, allowed_hosts=config.hosts, allowed_origins=config.origins)
         # Health is asked by address, from inside: it answers whatever the Host says.
         health = health_routes(gateway.services.statuses, version=VERSION)
         yield RequestLog(Starlette(routes=[*health, Mount("/", app=guarded)]))
@@ -78,17 +80,22 @@ async def _reading_doors(
     )
 
 
-def _openai_doors(gateway: Gateway) -> ASGIApp:
+def _openai_doors(config: Config, gateway: Gateway) -> ASGIApp:
     """What OpenAI's clients, and Anthropic's, speak, errors included."""
+    from gateway.endpoints.agents import agent_routes
     from gateway.endpoints.anthropic_messages import messages_routes
     from gateway.endpoints.benchmarks import benchmark_routes
     from gateway.endpoints.chat import chat_routes
     from gateway.endpoints.embeddings import embedding_routes
+    from gateway.endpoints.events import event_routes
     from gateway.endpoints.feedback import feedback_routes
     from gateway.endpoints.models import model_routes
+    from gateway.endpoints.notifications import notification_routes
     from gateway.endpoints.openai_problems import no_such_path
     from gateway.endpoints.responses import responses_routes
     from gateway.endpoints.routing import routing_routes
+    from gateway.endpoints.suggestions import suggestion_routes
+    from gateway.endpoints.tasks import task_routes
     from gateway.endpoints.usage import usage_routes
 
     router = gateway.router
@@ -103,6 +110,11 @@ def _openai_doors(gateway: Gateway) -> ASGIApp:
         *routing_routes(lambda who: gateway.view(who).toolbox, router.strategies, router.catalog),
         *model_routes(router.catalog),
         *benchmark_routes(router.benchmarks),
+        *task_routes(router.tasks, url=task_urls(config.url), on_created=gateway.on_task_created),
+        *event_routes(gateway.agents, is_on=not config.agents.is_empty),
+        *agent_routes(gateway.agents),
+        *suggestion_routes(gateway.agents),
+        *notification_routes(gateway.agents),
         *usage_routes(router.ledger, router.catalog),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: no_such_path})

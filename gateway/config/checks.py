@@ -89,7 +89,9 @@ def check_database(url: str | None) -> None:
 
 def check_retention(days: int | None, limits: Sequence[Limit]) -> None:
     """A limit that is set anew is counted from what is kept."""
-    longest = max(limits, key=lambda limit: limit.window.most_days, default=None)
+    # What one request may spend looks back on its own calls only, however long its window is.
+    lasting = [limit for limit in limits if "request_id" not in limit.per]
+    longest = max(lasting, key=lambda limit: limit.window.most_days, default=None)
     if days is not None and longest is not None and days < longest.window.most_days:
         raise ConfigurationError(
             f"retention_days: {days} is less than the limit {longest.name} looks back; "

@@ -18,6 +18,11 @@ _PLAIN = {
 }
 # People write OpenRouter and Quality.
 _WORDS = {"llm_provider": "LLM_PROVIDER", "default_priority": "DEFAULT_PRIORITY"}
+_FILES = {
+    "models_file": "GATEWAY_MODELS",
+    "tools_file": "GATEWAY_TOOLS",
+    "agents_file": "GATEWAY_AGENTS",
+}
 _MARKET = {
     "exchange": "GATEWAY_MARKET_EXCHANGE",
     "api_key": "BINANCE_API_KEY",
@@ -39,7 +44,7 @@ def from_environment(env: Mapping[str, str]) -> dict[str, Any]:
     """
     named = {key: _text(env, variable) for key, variable in _PLAIN.items()}
     words = {key: _text(env, variable) for key, variable in _WORDS.items()}
-    files = {"models_file": env.get("GATEWAY_MODELS"), "tools_file": env.get("GATEWAY_TOOLS")}
+    files = {key: env.get(variable) for key, variable in _FILES.items()}
     values = {
         **named,
         **{

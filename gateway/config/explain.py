@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from gateway.agents.agent import limits_of
 from gateway.caller import Caller
+from gateway.config.agents_explained import explain_agents
 from gateway.config.limits import lets_pay
 from gateway.config.providers import ProviderConfig
 from gateway.config.settings import Config
@@ -24,6 +26,7 @@ def explain(config: Config) -> Sequence[str]:
         f"at most {config.max_parallel_tasks} completions run at once",
         *_storage(config),
         *_services(config),
+        *explain_agents(config.agents),
         "the settings are valid",
     ]
 
@@ -119,7 +122,11 @@ def _payment(config: Config) -> str:
 
 
 def _limits(config: Config) -> Iterator[str]:
+    # What agents may spend is said with them.
+    of_agents = {limit.name for limit in limits_of(config.agents.agents)}
     for limit in config.limits:
+        if limit.name in of_agents:
+            continue
         binds = "".join(f", {name} {pattern}" for name, pattern in limit.where.items())
         each = f", for each {' and '.join(limit.per)}" if limit.per else ""
         soft = "" if limit.is_hard else "; it only alerts"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -12,6 +13,9 @@ from gateway.errors import ConfigurationError
 from gateway.usage.call import Unit
 from gateway.usage.limit import Dimension, Limit
 from gateway.usage.window import Window
+
+# Without the request: a limit of one request is what an agent's run has, and nothing else.
+Stated = Literal["caller", "tier", "provider", "model", "context", "task"]
 
 _DEFAULT_WINDOW = "rolling_30_days"
 _UNITS: Mapping[str, Unit] = {
@@ -31,8 +35,8 @@ class LimitConfig(Strict):
     quota_tokens: Count | None = None
     quota_input_tokens: Count | None = None
     window: WindowText
-    where: dict[Dimension, str] = Field(default_factory=dict)
-    per: Listed[Dimension] = ()
+    where: dict[Stated, str] = Field(default_factory=dict)
+    per: Listed[Stated] = ()
     alert_only: bool = False
 
     @model_validator(mode="after")
@@ -50,7 +54,7 @@ class LimitConfig(Strict):
             _UNITS[key],
             microusd(most) if key == "budget_usd" else most,
             Window.parse(self.window),
-            where=self.where,
+            where=dict(self.where.items()),
             per=self.per,
             is_hard=not self.alert_only,
         )

@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PrivateAttr
 
+from gateway.agents.agent import limits_of
 from gateway.caller import Caller
+from gateway.config.agents_file import AgentsConfig, read_agents, without_file
 from gateway.config.callers import CallerConfig, caller_without_key, callers_by_hash
 from gateway.config.checks import (
     check_addresses,
@@ -46,7 +48,12 @@ from gateway.config.strict import (
     validated,
 )
 from gateway.config.tool_loop import LoopConfig
-from gateway.config.tools_file import RemoteServer, ToolsFile, read_tools
+from gateway.config.tools_file import (
+    RemoteServer,
+    ToolsFile,
+    check_task_server,
+    read_tools,
+)
 from gateway.documents.registry import SearchSettings
 from gateway.errors import ConfigurationError
 from gateway.llm.catalog.override import ModelOverride
@@ -93,6 +100,7 @@ class Config(Strict):
     market_service: str | None = None
     grpc_services: Listed[GrpcServiceConfig] = ()
     tools_file: str | None = None
+    agents_file: str | None = None
     market: MarketConfig = MarketConfig()
     providers: Listed[ProviderConfig] = ()
     llm_provider: Text | None = None
@@ -115,6 +123,7 @@ class Config(Strict):
 
     _tools: ToolsFile = PrivateAttr(default_factory=ToolsFile)
     _remote_servers: Sequence[RemoteServer] = PrivateAttr(())
+    _agents: AgentsConfig = PrivateAttr(default_factory=without_file)
 
     @property
     def remote_servers(self) -> Sequence[RemoteServer]:
@@ -125,6 +134,16 @@ class Config(Strict):
     def remote_tool_names(self) -> Sequence[str]:
         """The names that the settings give to tools of theirs."""
         return self._tools.tool_names
+
+    @property
+    def task_server(self) -> str | None:
+        """Whose tasks take the place of the gateway's own."""
+        return self._tools.task_server
+
+    @property
+    def agents(self) -> AgentsConfig:
+        """The agents that are always on, as `agents_file` describes them, and what they hear."""
+        return self._agents
 
     @property
     def loop_settings(self) -> LoopSettings:
@@ -166,7 +185,9 @@ class Config(Strict):
     def limits(self) -> Sequence[Limit]:
         stated = (limit.limit for limit in self.stated_limits)
         of_callers = (limit for caller in self.stated_callers for limit in caller.limits)
-        return with_distinct_names([*stated, *limits_of_file(self.models), *of_callers])
+        of_agents = limits_of(self.agents.agents)
+        named = [*stated, *limits_of_file(self.models), *of_callers, *of_agents]
+        return with_distinct_names(named)
 
     @property
     def callers(self) -> Mapping[str, Caller]:
@@ -239,6 +260,7 @@ def load(
     config = _with_models_file(config, env, folder=file.parent if file else Path())
     config = _with_providers(config, env, where=where)
     _read_tools(config, env, folder=file.parent if file else Path())
+    _read_agents(config, env, folder=file.parent if file else Path())
     try:
         _check(config)
     except ConfigurationError as error:
@@ -264,6 +286,11 @@ def _read_tools(config: Config, env: Mapping[str, str], *, folder: Path) -> None
     config._remote_servers = config._tools.servers(env, folder=file.parent)
 
 
+def _read_agents(config: Config, env: Mapping[str, str], *, folder: Path) -> None:
+    if config.agents_file is not None:
+        config._agents = read_agents(folder / config.agents_file, env)
+
+
 def _with_providers(config: Config, env: Mapping[str, str], *, where: str) -> Config:
     """What `providers` states, then `api` of the models, then the environment."""
     found = validated(_FoundProviders, {"providers": environment_providers(env)}, where=where)
@@ -280,6 +307,10 @@ def _check(config: Config) -> None:
     check_origins(
         [*config.services, *config.grpc_services], [one.name for one in config.remote_servers]
     )
+    servers = [one.name for one in config.remote_servers]
+    servers += [one.name for one in config.services]
+    servers += [one.name for one in config.grpc_services]
+    check_task_server(config.task_server, servers)
     check_market(config.market)
     check_providers(config.providers, config.llm_provider)
     check_database(config.database_url)

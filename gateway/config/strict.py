@@ -16,7 +16,9 @@ from pydantic import (
 
 from gateway.errors import ConfigurationError
 
-_SECRET = re.compile(r"key|secret|token(?!s)|password|header|proxy|database_url", re.IGNORECASE)
+_SECRET = re.compile(
+    r"key|secret|token(?!s)|password|header|proxy|database_url|webhook", re.IGNORECASE
+)
 _MOST_SHOWN = 30  # a secret is longer
 
 Item = TypeVar("Item")

@@ -26,6 +26,7 @@ from gateway.downstream.mcp.http_client import Endpoint
 from gateway.downstream.mcp.server import DEADLINE_SECONDS, MAX_CONCURRENT
 from gateway.downstream.mcp.transports import SseEndpoint, Way
 from gateway.errors import ConfigurationError
+from gateway.tasks.task import TASK_TOOLS
 from gateway.tools.arguments import check_schema
 from gateway.tools.downstream import PORTABLE_NAME
 from gateway.tools.remote_mcp import NamedTool, RemoteExposure
@@ -33,6 +34,7 @@ from gateway.tools.tool import Effect
 
 # What a program needs to run at all, and what no key is kept in.
 INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TERM", "TMPDIR", "TZ")
+BUILTIN = "builtin"
 _EFFECTS = {"read": Effect.READ, "write": Effect.WRITE, "destructive": Effect.DESTROY}
 _VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
@@ -147,12 +149,16 @@ class RemoteServer:
 
 
 class ToolsFile(Strict):
-    """Keys and values, or a plain list of tools."""
+    """Keys and values, or a plain list of tools.
+
+    `tasks` names the server whose task list takes the place of the gateway's own, or `builtin`.
+    """
 
     stated_servers: Annotated[dict[Name, McpServerConfig], Field(alias="servers")] = Field(
         default_factory=dict
     )
     stated_tools: Annotated[Listed[RemoteToolConfig], Field(alias="tools")] = ()
+    tasks: Name | None = None
 
     @model_validator(mode="after")
     def _each_name_stands_once(self) -> "ToolsFile":
@@ -171,6 +177,32 @@ class ToolsFile(Strict):
                     f"how to reach; there are: {there_are}"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _one_server_has_the_tasks(self) -> "ToolsFile":
+        for tool in self.stated_tools if self.tasks else ():
+            if tool.name in TASK_TOOLS and tool.mcp_server != self.task_server:
+                raise ValueError(
+                    f"tasks: is {self.tasks}, but the tool {tool.name} is of {tool.mcp_server}; "
+                    "name the same server, or give the tool another name"
+                )
+        return self
+
+    @property
+    def task_server(self) -> str | None:
+        """Whose tasks take the place of the gateway's own; None, if those are used.
+
+        Where nothing says it, the first server of which one of those tools is named.
+        """
+        if self.tasks is not None:
+            return None if self.tasks == BUILTIN else self.tasks
+        of_tools = [one.mcp_server for one in self.stated_tools if one.name in TASK_TOOLS]
+        of_servers = [
+            name
+            for name, server in self.stated_servers.items()
+            if not {*server.allow, *server.read, *server.destructive}.isdisjoint(TASK_TOOLS)
+        ]
+        return next(iter((*of_tools, *of_servers)), None)
 
     @property
     def tool_names(self) -> Sequence[str]:
@@ -199,6 +231,18 @@ class ToolsFile(Strict):
             destructive=server.destructive,
             trusts_hints=server.trust_hints,
             deadline_seconds=server.deadline_seconds,
+        )
+
+
+def check_task_server(name: str | None, services: Sequence[str]) -> None:
+    """
+    Raises:
+        ConfigurationError: none of these is called so.
+    """
+    if name is not None and name not in services:
+        raise ConfigurationError(
+            f"tools_file: tasks: {name!r} is no server; it takes {BUILTIN}, or one of those that "
+            f"are configured: {', '.join(services) or 'none'}"
         )
 
 

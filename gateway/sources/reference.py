@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from gateway.documents.document_id import IdPattern
+from gateway.sources.agents.sources import KINDS as AGENT_KINDS
 from gateway.sources.market.kind import DEFAULT_INTERVAL, INTERVALS, MarketKind
 from gateway.sources.router import KINDS as ROUTER_KINDS
 
+OWN_KINDS = (*ROUTER_KINDS, *AGENT_KINDS)
 EXAMPLE = {"symbol": "BTCUSDT", "interval": "4h"}
 SHOWN_PHRASES = 6
 
@@ -19,7 +21,7 @@ browser under `/data/{{id}}`. Symbols are written without a separator and in any
 `1m` a minute. A search that names no interval gets `{DEFAULT_INTERVAL}`.
 
 Models are named by provider and wire name, which may hold slashes and colons. What tells of
-spending, limits and routes is for the owner's keys only.
+spending, limits, routes, tasks and agents is for the owner's keys only.
 
 | ID | What it says | Fresh for | From |
 |---|---|---|---|
@@ -27,18 +29,16 @@ spending, limits and routes is for the owner's keys only.
 
 
 def reference(kinds: Sequence[MarketKind]) -> str:
-    """All kinds: those of the market, and those of the router."""
+    """All kinds: those of the market, of the router, and of agents."""
     market = "".join(_market_row(kind) for kind in kinds)
-    router = "".join(
-        _row(kind.pattern, kind.description, kind.fresh_seconds, kind.told_by)
-        for kind in ROUTER_KINDS
+    own = "".join(
+        _row(kind.pattern, kind.description, kind.fresh_seconds, kind.told_by) for kind in OWN_KINDS
     )
     sections = [*map(_market_section, kinds)]
     sections += [
-        _section(kind.pattern, kind.description, kind.example, kind.phrases)
-        for kind in ROUTER_KINDS
+        _section(kind.pattern, kind.description, kind.example, kind.phrases) for kind in OWN_KINDS
     ]
-    return f"{_HEAD}{market}{router}\n{''.join(sections)}"
+    return f"{_HEAD}{market}{own}\n{''.join(sections)}"
 
 
 def _market_row(kind: MarketKind) -> str:

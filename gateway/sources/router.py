@@ -15,8 +15,10 @@ from gateway.sources.free_models import FreeModelSource
 from gateway.sources.models.source import ModelSource, ProviderSource
 from gateway.sources.router_reader import ExceptOfRouter, RouterLexicon, RouterReader
 from gateway.sources.routing import RouteSource, RoutingSource
+from gateway.sources.tasks import TaskSource
 from gateway.sources.usage.limits import BUDGET, QUOTA, LimitSource
 from gateway.sources.usage.source import UsageSource
+from gateway.tasks.store import Tasks
 from gateway.usage.ledger import Ledger
 
 # What the reference of documents tells of each kind.
@@ -30,13 +32,15 @@ KINDS = (
     RoutingSource,
     RouteSource,
     BenchmarkSource,
+    TaskSource,
 )
 
 
 class RouterSources:
     """The sources over one catalog, one ledger and one router.
 
-    `open_documents` are those that tell nothing of anybody's spending or set-up.
+    `open_documents` are those that tell nothing of anybody's spending or set-up. What reads
+    questions about something else beside it shares `reader`.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class RouterSources:
         catalog: Catalog,
         ledger: Ledger,
         benchmarks: Benchmarks,
+        tasks: Tasks,
         *,
         plan: Callable[[ChatRequest, str], Route],
         beliefs: Callable[[], Beliefs],
@@ -51,9 +56,10 @@ class RouterSources:
         clock: Clock = now,
     ) -> None:
         reader = RouterReader(catalog, clock=clock)
-        self._reader = reader
+        self.reader = reader
         self._catalog = catalog
         self._ledger = ledger
+        self._tasks = tasks
         self.open_documents: Sequence[DocumentSource] = (ModelSource(catalog, reader, clock=clock),)
         self.documents: Sequence[DocumentSource] = (
             *self.open_documents,
@@ -65,6 +71,7 @@ class RouterSources:
             RoutingSource(plan, reader, clock=clock),
             RouteSource(ledger, reader, clock=clock),
             BenchmarkSource(benchmarks, reader),
+            TaskSource(tasks, reader, clock=clock),
         )
 
     def lexicons(
@@ -72,5 +79,11 @@ class RouterSources:
     ) -> Sequence[Lexicon]:
         """Ours, and those of other sources, which questions about the router do not concern."""
         kinds = frozenset(limit.kind for limit in self._ledger.limits)
-        ours = RouterLexicon(self._reader, self._catalog, limit_kinds=kinds, is_owner=is_owner)
-        return (ours, *(ExceptOfRouter(one, self._reader, is_owner=is_owner) for one in others))
+        ours = RouterLexicon(
+            self.reader,
+            self._catalog,
+            limit_kinds=kinds,
+            task_server=self._tasks.elsewhere,
+            is_owner=is_owner,
+        )
+        return (ours, *(ExceptOfRouter(one, self.reader, is_owner=is_owner) for one in others))

@@ -10,12 +10,13 @@ from gateway.documents.query import Word, fold
 from gateway.llm.task import TASKS, classify
 from gateway.sources.amounts import Bound, amounts
 from gateway.sources.models.names import ModelNames, NameSpan
+from gateway.sources.task_question import asks_for_tasks
 from gateway.sources.usage.windows import Named, named_windows
 from gateway.sources.wording import Cues, wording
 
 Topic = Literal[
     "models", "free_models", "providers", "usage", "quota", "budget", "routing", "route",
-    "benchmark",
+    "benchmark", "tasks",
 ]  # fmt: skip
 ABILITIES = ("tools", "vision", "audio", "reasoning", "structured")
 TIERS = ("free", "paid", "local", "included")
@@ -166,11 +167,15 @@ class RouterQuestion:
             "providers": self._asks_for_providers,
             "models": self._asks_for_models,
             "free_models": self._asks_for_free_models,
+            "tasks": lambda: asks_for_tasks(self),
         }
         asked = frozenset(topic for topic, is_asked in asks.items() if is_asked())
         if "benchmark" in asked:
             # "How good is that model in my benchmarks" is no question about the model alone.
             asked -= {"models", "free_models", "routing"}
+        if len(asked) > 1:
+            # "Usage by task" asks for no list of them.
+            asked -= {"tasks"}
         of_clauses = self._topics_of_clauses
         return of_clauses if len(of_clauses) > len(asked) else asked
 
@@ -207,7 +212,8 @@ class RouterQuestion:
         return self.cues.has(
             "model", "provider", "spent", "used", "quota", "budget", "left", "pick", "route",
             "cheapest",
-            "newest", "most", "because_of", "token_word", "limit", "benchmark", *ABILITIES,
+            "newest", "most", "because_of", "token_word", "limit", "benchmark", "task_word",
+            *ABILITIES,
         )  # fmt: skip
 
     def strangers(self, *meanings: str) -> frozenset[int]:

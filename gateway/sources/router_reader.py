@@ -21,7 +21,8 @@ NONE_FITS = "No known model fits all that is asked; ask for less, or for other a
 NO_SPEEDS = "How fast models are is not known before they were called; the newest come first."
 NO_BUDGET = "No budget is set; set GATEWAY_MONTHLY_BUDGET_USD, or limits in gateway.yaml."
 NO_QUOTA = "No quota is set; set limits in gateway.yaml, or quota in models.yaml."
-FOR_OWNERS = "Spending, limits, choices and providers are told to the owner's keys only."
+FOR_OWNERS = "Spending, limits, choices, providers and tasks are told to the owner's keys only."
+TASKS_ELSEWHERE = "Tasks live in {server}, as tools.yaml says; its tools list them."
 ASK_OF_MODELS = "Ask about models, such as 'cheapest model with vision' or 'newest claude'"
 ASK_OF_THE_REST = (
     "about spending, limits and choices, such as 'spent this month', 'budget left', "
@@ -29,7 +30,17 @@ ASK_OF_THE_REST = (
 )
 OR_A_COIN = "or name a coin, such as 'bitcoin order flow'."
 _OF_OWNERS = frozenset(
-    {"usage", "quota", "budget", "routing", "route", "providers", "free_models", "benchmark"}
+    {
+        "usage",
+        "quota",
+        "budget",
+        "routing",
+        "route",
+        "providers",
+        "free_models",
+        "benchmark",
+        "tasks",
+    }
 )
 _REMEMBERED = 256
 # Those that people name, though they may not be configured. Other makers are families of models.
@@ -89,7 +100,8 @@ class RouterReader:
 class RouterLexicon:
     """Knows which documents of the router a question asks for: its topics.
 
-    `limit_kinds` are those of the limits that there are: quota, budget.
+    `limit_kinds` are those of the limits that there are: quota, budget. `task_server` has the
+    tasks, where they are not the gateway's own.
     """
 
     def __init__(
@@ -98,11 +110,13 @@ class RouterLexicon:
         catalog: Catalog,
         *,
         limit_kinds: frozenset[str],
+        task_server: str | None,
         is_owner: bool,
     ) -> None:
         self._reader = reader
         self._catalog = catalog
         self._limit_kinds = limit_kinds
+        self._task_server = task_server
         self._is_owner = is_owner
 
     def read(self, words: Sequence[Word]) -> Reading:
@@ -115,11 +129,14 @@ class RouterLexicon:
         if not self._is_owner:
             return [FOR_OWNERS] if question.topics & _OF_OWNERS else []
         missing = {"budget": NO_BUDGET, "quota": NO_QUOTA}
-        return [
+        hints = [
             hint
             for kind, hint in missing.items()
             if kind in question.topics and kind not in self._limit_kinds
         ]
+        if "tasks" in question.topics and self._task_server is not None:
+            hints.append(TASKS_ELSEWHERE.format(server=self._task_server))
+        return hints
 
     def _model_hints(self, question: RouterQuestion) -> list[str]:
         if "models" not in question.topics:

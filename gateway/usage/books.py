@@ -233,7 +233,7 @@ class Page:
         alerts = (
             Alert(self._limits[limit_id], key, percent, used, self._now)
             for limit_id, key in sorted(self._charged)
-            if limit_id in self._limits
+            if limit_id in self._limits and not self._limits[limit_id].is_of_runs
             for used in (self._tally.uses[limit_id, key].settled + self._others((limit_id, key)),)
             for percent in reached(self._limits[limit_id], used, self._terms.percents)
         )

@@ -155,6 +155,10 @@ class Ledger:
         self._standing.limits = limits
         await self.refresh()
 
+    def tell_of_alerts(self, listener: Callable[[Alert], None]) -> None:
+        """One more that hears of each alert that this process gives."""
+        self._on_alert = (*self._on_alert, listener)
+
     async def observe(
         self,
         limit_name: str,
@@ -280,7 +284,7 @@ class Ledger:
         since, moment = self._standing.revision, self._clock()
         states, seen = await self._database.read(
             lambda connection: (
-                list(every_use(connection, self.limits, now=moment)),
+                list(every_use(connection, self._listed, now=moment)),
                 observations.read(connection),
             )
         )
@@ -291,6 +295,10 @@ class Ledger:
     async def _vouch_and_sweep(self) -> None:
         await self.renew()
         await self.sweep()
+
+    @property
+    def _listed(self) -> Sequence[Limit]:
+        return [limit for limit in self.limits if not limit.is_of_runs]
 
     def _limit(self, name: str) -> Limit:
         for limit in self.limits:
@@ -338,13 +346,13 @@ class Ledger:
             (limit.id, key): state(
                 limit, key, use, now=moment, first=first, seen=seen.get((limit.id, key))
             )
-            for limit, key, use, first in every_use(connection, self.limits, now=moment)
+            for limit, key, use, first in every_use(connection, self._listed, now=moment)
         }
         unused = {
             (limit.id, key): state(
                 limit, key, Use(), now=moment, first=moment, seen=seen.get((limit.id, key))
             )
-            for limit in self.limits
+            for limit in self._listed
             for key in self._keys_without_use(limit, seen)
             if (limit.id, key) not in used
         }

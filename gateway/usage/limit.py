@@ -13,7 +13,7 @@ from gateway.errors import GatewayError, InvalidRequest, LimitExceeded
 from gateway.usage.call import Call, Unit
 from gateway.usage.window import Window
 
-Dimension = Literal["caller", "tier", "provider", "model", "context", "task"]
+Dimension = Literal["caller", "tier", "provider", "model", "context", "task", "request_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,11 @@ class Limit:
     @property
     def is_budget(self) -> bool:
         return self.unit == "microusd"
+
+    @property
+    def is_of_runs(self) -> bool:
+        """Whether each run has the whole of it: of so many keys nobody keeps a list."""
+        return "request_id" in self.per
 
     @property
     def kind(self) -> str:

@@ -40,8 +40,8 @@ class Standing:
 
     def all_states(self, now: datetime) -> list[LimitState]:
         """One for each key that was heard of; of a limit that is one for all, always one."""
-        ids = {limit.id: limit for limit in self.limits}
-        whole = [(limit.id, "") for limit in self.limits if not limit.per]
+        ids = {limit.id: limit for limit in self.limits if not limit.is_of_runs}
+        whole = [(limit.id, "") for limit in ids.values() if not limit.per]
         heard = dict.fromkeys([*whole, *self._uses])
         return [self._state(ids[one], key, now) for one, key in heard if one in ids]
 

@@ -49,6 +49,7 @@ MODEL_TOOLS = {
     "benchmark_tasks",
     "benchmark_free_models",
 }
+TASK_TOOLS = {"create_task", "list_tasks", "update_task_status"}
 OF_OWNERS = {"clear_openrouter_tracking"}
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -91,7 +92,7 @@ async def test_callers_with_different_keys_see_different_tools(
     for name in ("olga", "alice", "bob", None):
         async with session(gateway, transport, name) as opened:
             seen[name] = await names(opened)
-    assert seen["olga"] > {"search", "fetch", "binance_get_ticker"} | MODEL_TOOLS
+    assert seen["olga"] > {"search", "fetch", "binance_get_ticker"} | MODEL_TOOLS | TASK_TOOLS
     assert seen["alice"] == {"search", "fetch", "create_chat_completion", "get_usage_stats"}
     assert seen["bob"] == {
         "get_personalized_models",
@@ -99,7 +100,7 @@ async def test_callers_with_different_keys_see_different_tools(
         "get_cost_estimate",
         "get_free_models",
     }
-    assert seen[None] == seen["olga"] - MODEL_TOOLS - OF_OWNERS
+    assert seen[None] == seen["olga"] - MODEL_TOOLS - TASK_TOOLS - OF_OWNERS
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

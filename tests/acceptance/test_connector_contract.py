@@ -13,6 +13,7 @@ from tests.stand_ins.tool_definitions import released
 
 MARKET_TOOLS = 14
 MODEL_TOOLS = 4 + 9
+TASK_TOOLS = 3
 WRITING = {
     "create_chat_completion",
     "clear_openrouter_tracking",
@@ -20,6 +21,8 @@ WRITING = {
     "benchmark_task",
     "benchmark_tasks",
     "benchmark_free_models",
+    "create_task",
+    "update_task_status",
 }
 QUERIES = (
     "What is the current price of Bitcoin?",
@@ -57,7 +60,7 @@ def test_search_and_fetch_take_exactly_one_string(gateway: GatewayProcess) -> No
 
 def test_every_tool_says_what_it_may_change(gateway: GatewayProcess) -> None:
     tools = listed(f"{gateway.base_url}/mcp")
-    assert len(tools) == 2 + MARKET_TOOLS + MODEL_TOOLS
+    assert len(tools) == 2 + MARKET_TOOLS + MODEL_TOOLS + TASK_TOOLS
     assert list(tools)[:2] == ["search", "fetch"]
     for name, tool in tools.items():
         assert re.fullmatch(r"[a-z][a-z0-9_]{0,59}", name)

@@ -134,7 +134,7 @@ URL = "url: 'http://127.0.0.1:1/mcp'"
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("server: {}", r"tools.yaml: server: unknown key; it takes servers, tools"),
+        ("server: {}", r"tools.yaml: server: unknown key; it takes servers, tools, tasks"),
         ("servers: {a: {}}", r"servers.a: takes either a command or a url"),
         (f"servers: {{a: {{command: x, {URL}}}}}", r"takes either a command or a url"),
         (f"servers: {{a: {{{URL}, cwd: x, args: []}}}}", r"args, cwd: makes no sense with a url"),

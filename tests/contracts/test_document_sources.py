@@ -20,8 +20,10 @@ from gateway.documents.query import Query
 from gateway.documents.source import DocumentSource
 from gateway.errors import NotFound
 from gateway.llm.messages import ChatRequest, Message, Text
+from gateway.sources.agents.sources import KINDS as AGENT_KINDS
 from gateway.sources.market.kind import market_kinds
 from gateway.sources.router import KINDS as ROUTER_KINDS
+from gateway.tasks.task import drafted
 from tests.stand_ins.inventory import InventoryServer
 from tests.stand_ins.llm.account import Offer
 from tests.stand_ins.llm.server import LlmStandIn
@@ -81,7 +83,8 @@ CONTRACTS = {
         "is no time",
     ),
     "quota": Contract("my quotas", 2, "quota:dail", "quota:zzz", "there are: daily, tokens"),
-    "budget": Contract("budget left", 1, "budget:month", "budget:zzz", "there are: monthly"),
+    # Two of each agent, for a run and for a day.
+    "budget": Contract("budget left", 5, "budget:month", "budget:zzz", "there are: monthly"),
     "routing": Contract(
         "which model would you pick for coding and for research",
         2,
@@ -90,6 +93,12 @@ CONTRACTS = {
         "the tasks are",
     ),
     "route": Contract("last route", 1, "route:lost", "route:zzz", "no request has this route"),
+    "task": Contract("open tasks", 3, "task:task_0", "task:zzz", "there is no task"),
+    "agent": Contract("which agents are on", 3, "agent:revew", "agent:zzz", "no agent is named"),
+    "run": Contract(
+        "the latest runs of the review agent", 2, "run:lost", "run:zzz", "no run is named"
+    ),
+    "event": Contract("latest events", 2, "event:lost", "event:zzz", "there is no event"),
     "item": Contract(
         "red and blue widgets in the warehouse",
         2,
@@ -109,13 +118,22 @@ SETTINGS: dict[str, Any] = {
         {"name": "daily", "quota_requests": 50, "window": "day"},
         {"name": "tokens", "quota_tokens": 1_000_000, "window": "month"},
         {"name": "monthly", "budget_usd": 20, "window": "month"},
+    ],
+    "agents_file": "agents.yaml",
+}
+AGENTS: dict[str, Any] = {
+    "agents": [
+        {"name": name, "is_on": True, "model": "openai/small"} for name in ("review", "test")
     ]
 }
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
-    """One that has answered a chat, so that there is a route and something spent."""
+    """One that has answered a chat, so that there is a route and something spent.
+
+    An agent was asked, whose run waits: nobody carries it out here.
+    """
     folder = tmp_path_factory.mktemp("gateway")
     file = folder / "gateway.yaml"
     offers = [Offer("small", has_vision=True)]
@@ -138,9 +156,13 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gat
             "data_dir": str(folder),
         }
         file.write_text(yaml.safe_dump(settings), "utf-8")
+        (folder / "agents.yaml").write_text(yaml.safe_dump(AGENTS), "utf-8")
         async with opened(load(file, environment={})) as everything:
             await chat(everything)
             await benchmark(everything)
+            for title in ("Say goodbye, too", "Ask for more"):
+                await everything.router.tasks.create(drafted(title), by="olga")
+            await everything.agents.ask("review", "Is the last commit fine?", by="olga")
             yield everything
 
 
@@ -174,8 +196,8 @@ async def test_every_source_is_under_this_contract(gateway: Gateway) -> None:
     kinds = [source.pattern.kind for source in gateway.owners.registry.sources]
     assert sorted(kinds) == sorted(CONTRACTS)
     assert len(MARKET) == 15
-    router = [one.pattern.kind for one in ROUTER_KINDS]
-    assert sorted(CONTRACTS) == sorted([*MARKET, *router, "item", "reservation"])
+    own = [one.pattern.kind for one in (*ROUTER_KINDS, *AGENT_KINDS)]
+    assert sorted(CONTRACTS) == sorted([*MARKET, *own, "item", "reservation"])
 
 
 async def test_who_is_no_owner_sees_markets_and_models_only(gateway: Gateway) -> None:

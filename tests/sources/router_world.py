@@ -33,6 +33,7 @@ from gateway.sources.market.tool_reader import ToolReader
 from gateway.sources.market.universe import MarketUniverse, Pair, Universe
 from gateway.sources.router import RouterSources
 from gateway.storage.database import Database
+from gateway.tasks.store import Tasks
 from gateway.usage.call import Amount, Call, Settlement
 from gateway.usage.ledger import Ledger
 from gateway.usage.limit import Limit
@@ -105,6 +106,7 @@ async def opened_router(
     public_url: str = "https://gateway.example",
     limits: Sequence[Limit] = LIMITS,
     is_owner: bool = True,
+    task_server: str | None = None,
 ) -> AsyncIterator[Router]:
     """What an owner sees of it, or what somebody else does."""
     world = world or World(*CONFIGURED)
@@ -119,6 +121,7 @@ async def opened_router(
             world.catalog,
             ledger,
             Benchmarks(database, completion, world.catalog, ledger, evidence, clock=world.clock),
+            Tasks(database, elsewhere=task_server, clock=world.clock),
             plan=world.plan,
             beliefs=completion.beliefs,
             statuses=lambda: {"openrouter": "answering"},

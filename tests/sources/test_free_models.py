@@ -30,7 +30,7 @@ async def world(
         source = FreeModelSource(
             router.world.catalog,
             router.ledger,
-            router.sources._reader,
+            router.sources.reader,
             clock=router.world.clock,
             **beliefs,
         )

@@ -53,7 +53,7 @@ async def nursery(config: Path, *, env: Mapping[str, str], log: Path) -> AsyncIt
     try:
         yield Nursery(process)
     finally:
-        await process.communicate()
+        await process.communicate(b"")
 
 
 def main(config: Path) -> None:

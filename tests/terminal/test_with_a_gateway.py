@@ -56,7 +56,9 @@ async def test_a_model_uses_tools_and_all_of_it_is_shown_and_paid(
     llm.script("large", Answer("Let me look.", tools=tools), Answer("It is task 1."))
     env = environment(llm, tmp_path)
     command = {"command": TASKS, "cwd": str(ROOT), "allow": ["*_task"]}
-    (tmp_path / "tools.yaml").write_text(json.dumps({"servers": {"task-orchestrator": command}}))
+    servers = {"task-orchestrator": command}
+    tools_file = {"servers": servers, "tasks": "task-orchestrator"}
+    (tmp_path / "tools.yaml").write_text(json.dumps(tools_file))
     (tmp_path / "gateway.yaml").write_text(f"{LIMITS}\ntools_file: tools.yaml")
     config = ("--config", env["GATEWAY_CONFIG"], "--model", "openrouter/large")
     told = await ran("Create a task to implement user authentication", *config, env=env)

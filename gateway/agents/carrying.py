@@ -1,0 +1,212 @@
+"""Carries runs out, one recorded step at a time; whoever goes on does not repeat what is recorded.
+
+A step is written when it begins and when it ends. What ended is never asked or called again. A
+model whose answer was not recorded is asked again; a tool that may have written is called again
+only if it does its work once for each idempotency key.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+
+from gateway.agents.agent import Agent
+from gateway.agents.asking import Asking
+from gateway.agents.calling import Acting, Calling
+from gateway.agents.conversation import Occasion, conversation
+from gateway.agents.event import Event
+from gateway.agents.moves import Ask, Call, End, Move, next_move, stopped_in_time
+from gateway.agents.run import Run, Step, Wanted
+from gateway.agents.run_store import RunStore
+from gateway.clock import Clock
+from gateway.errors import GatewayError, LimitExceeded
+
+logger = logging.getLogger(__name__)
+
+ENDS: Mapping[Wanted, End] = {
+    "cancel": End("cancelled", "a person cancelled it"),
+    "kill": End("stopped", "a person stopped all agents", "kill switch"),
+    "pause": End("paused", "a person paused it"),
+}
+
+
+class Carrying:
+    """`ended` hears of each run that has ended."""
+
+    def __init__(
+        self,
+        runs: RunStore,
+        agents: Mapping[str, Agent],
+        asking: Asking,
+        calling: Calling,
+        *,
+        event: Callable[[str], Awaitable[Event]],
+        ended: Callable[[Run, Event], Awaitable[None]],
+        clock: Clock,
+    ) -> None:
+        self._runs = runs
+        self._agents = agents
+        self._asking = asking
+        self._calling = calling
+        self._event = event
+        self._ended = ended
+        self._clock = clock
+        self._steps: dict[str, asyncio.Task[Step]] = {}
+
+    async def advance(self, run_id: str, number: int) -> bool:
+        """Do the step of this number, unless it is recorded; whether another one follows.
+
+        Raises:
+            GatewayError: its model could not be asked; it may be tried again.
+        """
+        run, steps = await self._runs.opened(run_id)
+        if run.has_ended:
+            # Its process may have ended before anybody heard of it.
+            await self._ended(run, await self._event(run.event_id))
+        if run.status != "running":
+            return False
+        if sum(one.ended is not None for one in steps) >= number:
+            return True
+        event = await self._event(run.event_id)
+        end = await self._moved(run, event, steps)
+        if end is None:
+            return True
+        await self.end(run, event, end)
+        return False
+
+    async def give_up(self, run_id: str, error: BaseException) -> None:
+        """End a run whose step could not be done, however often it was tried."""
+        run = await self._runs.run(run_id)
+        if run.status == "running":
+            because = str(error) if isinstance(error, GatewayError) else "see the gateway's log"
+            await self._fail_step(run, error)
+            await self.end(run, await self._event(run.event_id), End("failed", because))
+
+    async def end(self, run: Run, event: Event, end: End) -> None:
+        ended = replace(
+            run,
+            status=end.status,
+            ended=None if end.status == "paused" else self._clock(),
+            result=end.result,
+            guard=end.guard,
+            because=end.because,
+        )
+        if (written := await self._runs.end(ended)) is not None:
+            logger.info(
+                "run=%s agent=%s status=%s guard=%s",
+                run.id,
+                run.agent,
+                end.status,
+                end.guard or "-",
+            )
+            await self._ended(written, event)
+
+    def stop(self, run_ids: Sequence[str] | None) -> None:
+        """Leave the steps of these runs, or of all, that are under way here."""
+        for run_id in tuple(self._steps) if run_ids is None else run_ids:
+            if (task := self._steps.get(run_id)) is not None:
+                task.cancel()
+
+    async def _moved(self, run: Run, event: Event, steps: Sequence[Step]) -> End | None:
+        """Make the next move; how the run ends, if it does."""
+        if run.wanted is not None:
+            return ENDS[run.wanted]
+        agent = self._agents.get(run.agent)
+        if agent is None:
+            return End("failed", f"agents.yaml has no agent {run.agent!r} that is on")
+        move = next_move(agent, run, steps, now=self._clock())
+        if isinstance(move, End):
+            return move
+        return await self._step(agent, run, event, steps, move)
+
+    async def _step(
+        self, agent: Agent, run: Run, event: Event, steps: Sequence[Step], move: Ask | Call
+    ) -> End | None:
+        step = _begun(run, move, self._clock)
+        await self._runs.begin_step(step)
+        working = self._work(agent, run, event, steps, move, step)
+        task = self._steps[run.id] = asyncio.create_task(working, name=f"run {run.id}")
+        try:
+            done = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.cancelled():
+                # The gateway closes: the run goes on where the next one opens.
+                task.cancel()
+                raise
+            # A person wants something of the run.
+            current = await self._runs.run(run.id)
+            return ENDS[current.wanted or "cancel"]
+        except TimeoutError:
+            await self._runs.end_step(
+                replace(step, ended=self._clock(), outcome="deadline_exceeded")
+            )
+            return stopped_in_time(agent)
+        except LimitExceeded as error:
+            # It was not asked, so that it cost nothing.
+            refused = replace(step, ended=self._clock(), outcome=error.code, cost_microusd=0)
+            await self._runs.end_step(refused)
+            return _over_budget(agent, error)
+        finally:
+            self._steps.pop(run.id, None)
+        await self._runs.end_step(done)
+        # What follows from it alone need not wait for another step.
+        ended = [one for one in steps if one.ended is not None]
+        then = next_move(agent, run, [*ended, done], now=self._clock())
+        return then if isinstance(then, End) else None
+
+    async def _work(
+        self,
+        agent: Agent,
+        run: Run,
+        event: Event,
+        steps: Sequence[Step],
+        move: Ask | Call,
+        step: Step,
+    ) -> Step:
+        if isinstance(move, Call):
+            acting = Acting(agent, run, event, key=f"{run.id}:{move.number}")
+            return await self._calling.call(acting, step, move)
+        ended = [one for one in steps if one.ended is not None]
+        async with asyncio.timeout(agent.bounds.step_seconds):
+            return await self._asking.ask(
+                agent,
+                run,
+                step,
+                messages=conversation(agent, await self._occasion(agent, run, event), ended),
+                tools=await self._calling.definitions(agent),
+                prefer=next((one.model for one in reversed(ended) if one.model), None),
+            )
+
+    async def _occasion(self, agent: Agent, run: Run, event: Event) -> Occasion:
+        earlier: Sequence[Run] = ()
+        if agent.remembers:
+            found = await self._runs.results(agent.name, before=run, limit=agent.remembers)
+            earlier = tuple(reversed(found))
+        team: Sequence[Run] = ()
+        if run.team is not None:
+            others = await self._runs.listed(team=run.team)
+            team = [one for one in reversed(others) if one.has_ended and one.id != run.id]
+        return Occasion(event, earlier, team)
+
+    async def _fail_step(self, run: Run, error: BaseException) -> None:
+        steps = await self._runs.steps(run.id)
+        if steps and steps[-1].ended is None:
+            outcome = error.code if isinstance(error, GatewayError) else GatewayError.code
+            await self._runs.end_step(replace(steps[-1], ended=self._clock(), outcome=outcome))
+
+
+def _begun(run: Run, move: Ask | Call, clock: Clock) -> Step:
+    if isinstance(move, Ask):
+        return Step(run.id, move.number, "ask", "model", clock())
+    call = move.call
+    asked = {"id": call.id, "name": call.name, "arguments": call.arguments}
+    return Step(run.id, move.number, "call", call.name, clock(), asked=asked)
+
+
+def _over_budget(agent: Agent, error: LimitExceeded) -> End:
+    guards: Mapping[str, Move] = {
+        agent.run_limit.name: End("stopped", str(error), "run budget"),
+        agent.day_limit.name: End("stopped", str(error), "day budget"),
+    }
+    end = guards.get(error.limit)
+    return end if isinstance(end, End) else End("failed", str(error))

@@ -1,0 +1,57 @@
+"""What follows when a run has ended: an event that other agents may hear, and a notification."""
+
+from collections.abc import Callable, Mapping
+
+from gateway.agents.agent import CALLER_PREFIX
+from gateway.agents.event import Event, News
+from gateway.agents.event_store import EventStore
+from gateway.agents.notification import NotificationKind
+from gateway.agents.notifications import Notifications
+from gateway.agents.run import Run, Status
+
+_KINDS: Mapping[Status, NotificationKind] = {
+    "done": "run.done",
+    "failed": "run.failed",
+    "stopped": "run.stopped",
+    "cancelled": "run.cancelled",
+}
+
+
+class Endings:
+    def __init__(
+        self, events: EventStore, notifications: Notifications, *, poke: Callable[[], None]
+    ) -> None:
+        self._events = events
+        self._notifications = notifications
+        self._poke = poke
+
+    async def ended(self, run: Run, event: Event) -> None:
+        if not run.has_ended:
+            return
+        await self._events.store(_news(run, event))
+        said = {"run_id": run.id, "agent": run.agent, "guard": run.guard}
+        title = f"{run.agent}: {run.result or run.because or run.status}"
+        await self._notifications.tell(_KINDS[run.status], title, said)
+        self._poke()
+
+
+def _news(run: Run, event: Event) -> News:
+    data = {
+        "agent": run.agent,
+        "run_id": run.id,
+        "status": run.status,
+        "guard": run.guard,
+        "result": run.result,
+        "because": run.because,
+        "answered": event.topic,
+    }
+    return News(
+        "agent:finished",
+        data,
+        CALLER_PREFIX + run.agent,
+        subject=f"{run.agent} is {run.status}",
+        delivery=f"{run.id}.{run.attempt}",
+        chain=(*event.news.chain, run.agent),
+        cause=run.id,
+        by=CALLER_PREFIX + run.agent,
+    )

@@ -1,0 +1,102 @@
+"""The processes that carry runs out: which of them live, and what the dead have left."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+from uuid import uuid4
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from gateway.clock import Clock, now
+from gateway.storage.agent_tables import agent_executors as executors
+from gateway.storage.database import Database
+from gateway.storage.tables import microseconds, moment
+
+BEAT_SECONDS = 3.0
+# Of a process on another machine nothing else is known.
+GONE_AFTER = timedelta(seconds=20)
+
+
+class Executor(NamedTuple):
+    id: str
+    host: str
+    process: str
+    beat: int
+
+
+class Executors:
+    """`id` names this process."""
+
+    def __init__(self, database: Database, *, clock: Clock = now) -> None:
+        self.id = uuid4().hex
+        self._database = database
+        self._clock = clock
+        self._host = _host()
+
+    async def beat(self) -> None:
+        """Say that this process lives."""
+
+        def work(connection: Connection) -> None:
+            beat = {"beat": microseconds(self._clock())}
+            is_ours = executors.c.id == self.id
+            if not connection.execute(update(executors).where(is_ours).values(beat)).rowcount:
+                ours = Executor(self.id, self._host, _process(os.getpid()), beat["beat"])
+                connection.execute(insert(executors), ours._asdict())
+
+        await self._database.write(work)
+
+    async def gone(self) -> Sequence[str]:
+        """The others that carry nothing out any more."""
+
+        def work(connection: Connection) -> Sequence[Executor]:
+            rows = connection.execute(select(*executors.c).where(executors.c.id != self.id))
+            return [Executor(*row) for row in rows]
+
+        return [one.id for one in await self._database.read(work) if self._is_gone(one)]
+
+    async def forget(self, executor: str) -> None:
+        is_it = executors.c.id == executor
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(executors).where(is_it))
+
+        await self._database.write(work)
+
+    def _is_gone(self, executor: Executor) -> bool:
+        if executor.host == self._host:
+            return _process(int(executor.process.partition(".")[0])) != executor.process
+        return moment(executor.beat) < self._clock() - GONE_AFTER
+
+
+async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await work()
+        await asyncio.sleep(seconds)
+
+
+def _host() -> str:
+    """Where a number of a process means the same process."""
+    space = ""
+    with suppress(OSError):
+        space = os.readlink("/proc/self/ns/pid")
+    # In a container that is started anew the same numbers come again, of other processes.
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    if not space or not boot.exists():
+        return uuid4().hex
+    return f"{socket.gethostname()} {boot.read_text().strip()} {space}"
+
+
+def _process(number: int) -> str:
+    """A number and when its process began, which no other process shares; no time, no process."""
+    try:
+        stat = Path(f"/proc/{number}/stat").read_text()
+    except OSError:
+        return f"{number}."
+    fields = stat.rpartition(")")[2].split()
+    # A zombie has ended.
+    return f"{number}." if fields[0] == "Z" else f"{number}.{fields[19]}"

@@ -1,0 +1,71 @@
+"""Goes on with the runs of processes that are gone, and stops those that a person wants stopped."""
+
+import logging
+from datetime import timedelta
+
+from gateway.agents.carrying import Carrying
+from gateway.agents.durable import Durable
+from gateway.agents.executors import Executors
+from gateway.agents.run_store import RunStore
+from gateway.clock import Clock, now
+
+logger = logging.getLogger(__name__)
+
+# What a run said is in our own tables; nobody needs its workflow once it is over.
+WORKFLOWS_KEPT = timedelta(hours=1)
+
+
+class Recovery:
+    """Each look is for itself: one that fails is made good by the next."""
+
+    def __init__(
+        self,
+        executors: Executors,
+        runs: RunStore,
+        durable: Durable,
+        carrying: Carrying,
+        *,
+        retention_days: int | None = None,
+        clock: Clock = now,
+    ) -> None:
+        self._executors = executors
+        self._runs = runs
+        self._durable = durable
+        self._carrying = carrying
+        self._retention = None if retention_days is None else timedelta(days=retention_days)
+        self._clock = clock
+
+    async def look(self) -> None:
+        """Say that this process lives, and take over from those that do not."""
+        try:
+            await self._executors.beat()
+            for executor in await self._executors.gone():
+                await self._take_over(executor)
+        except Exception:
+            logger.exception("what other processes left could not be looked at")
+
+    async def heed(self) -> None:
+        """Stop what a person, who may have asked another process, wants stopped."""
+        try:
+            if wanted := await self._runs.wanted(self._executors.id):
+                self._carrying.stop(list(wanted))
+        except Exception:
+            logger.exception("what is wanted of runs could not be looked at")
+
+    async def prune(self) -> None:
+        """Remove what ended long ago."""
+        try:
+            await self._durable.forget(before=self._clock() - WORKFLOWS_KEPT)
+            if self._retention is not None:
+                await self._runs.prune(before=self._clock() - self._retention)
+        except Exception:
+            logger.exception("old runs could not be removed")
+
+    async def _take_over(self, executor: str) -> None:
+        await self._durable.recover(executor)
+        for run in await self._runs.orphans(executor):
+            # It was to begin, and its process ended before.
+            if not await self._durable.goes_on(run.id, run.attempt):
+                await self._runs.set_status(run.id, "waiting", of=("running",))
+        await self._executors.forget(executor)
+        logger.info("took over what process %s has left", executor)

@@ -1,0 +1,376 @@
+"""The runs of all agents and their steps, shared by all processes on one database."""
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from gateway.agents.event import Event
+from gateway.agents.run import ENDED, Run, Status, Step, Wanted
+from gateway.agents.run_rows import (
+    RUN_COLUMNS,
+    STEP_COLUMNS,
+    run_of,
+    run_row,
+    step_of,
+    step_row,
+    written,
+)
+from gateway.clock import Clock, now
+from gateway.errors import NotFound, Refused
+from gateway.storage.agent_tables import agent_runs as runs
+from gateway.storage.agent_tables import agent_steps as steps
+from gateway.storage.agent_tables import suggestions
+from gateway.storage.database import Database
+from gateway.storage.tables import microseconds
+
+_EARLIER = runs.alias("earlier")
+_MOST_SUGGESTED = 3
+_PRUNED_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many more runs of an agent may begin in this process, if there are places for it."""
+
+    agent: str
+    concurrency: int
+
+
+class RunStore:
+    def __init__(self, database: Database, *, clock: Clock = now) -> None:
+        self._database = database
+        self._clock = clock
+
+    def new(self, agent: str, event: Event, **more: Any) -> Run:
+        """A run that is not stored yet, and waits."""
+        moment = self._clock()
+        run_id = f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(5)}"
+        return Run(run_id, agent, event.id, "waiting", moment, **more)
+
+    async def add(
+        self,
+        wanted: Sequence[tuple[str, Run]],
+        *,
+        beside: Callable[[Connection], None] | None = None,
+    ) -> None:
+        """Store each run whose occasion has none yet, and do what is to be done beside."""
+
+        def work(connection: Connection) -> None:
+            occasions = [occasion for occasion, _ in wanted]
+            known = set(
+                connection.scalars(select(runs.c.occasion).where(runs.c.occasion.in_(occasions)))
+            )
+            rows = {
+                occasion: {**run_row(run), "occasion": occasion}
+                for occasion, run in wanted
+                if occasion not in known
+            }
+            if rows:
+                connection.execute(insert(runs), list(rows.values()))
+            if beside is not None:
+                beside(connection)
+
+        await self._database.write(work)
+
+    async def run(self, run_id: str) -> Run:
+        """Raises:
+        NotFound: there is none; with those that are alike.
+        """
+        found = await self._read(select(*RUN_COLUMNS).where(runs.c.id == run_id))
+        if found:
+            return found[0]
+        alike = select(*RUN_COLUMNS).where(runs.c.id.startswith(run_id[:8], autoescape=True))
+        near = await self._read(alike.order_by(runs.c.position.desc()).limit(_MOST_SUGGESTED))
+        raise NotFound(
+            f"no run is named {run_id[:60]!r}; `gateway agents logs` lists the latest",
+            suggestions=[one.id for one in near],
+        )
+
+    async def opened(self, run_id: str) -> tuple[Run, Sequence[Step]]:
+        """A run and its steps, of one moment.
+
+        Raises:
+            NotFound: there is none.
+        """
+
+        def work(connection: Connection) -> tuple[Run, Sequence[Step]] | None:
+            row = connection.execute(select(*RUN_COLUMNS).where(runs.c.id == run_id)).first()
+            if row is None:
+                return None
+            return run_of(row), [step_of(one) for one in connection.execute(_steps(run_id))]
+
+        found = await self._database.read(work)
+        return found or (await self.run(run_id), ())
+
+    async def of_occasion(self, occasion: str) -> Run | None:
+        found = await self._read(select(*RUN_COLUMNS).where(runs.c.occasion == occasion))
+        return found[0] if found else None
+
+    async def listed(
+        self,
+        *,
+        agent: str | None = None,
+        status: Status | None = None,
+        since: datetime | None = None,
+        event_id: str | None = None,
+        team: str | None = None,
+        limit: int = 50,
+    ) -> Sequence[Run]:
+        """The latest first."""
+        wanted = {"agent": agent, "status": status, "event_id": event_id, "team": team}
+        query = select(*RUN_COLUMNS).where(
+            *(runs.c[name] == value for name, value in wanted.items() if value is not None)
+        )
+        if since is not None:
+            query = query.where(runs.c.created >= microseconds(since))
+        return await self._read(query.order_by(runs.c.position.desc()).limit(limit))
+
+    async def results(self, agent: str, *, before: Run, limit: int) -> Sequence[Run]:
+        """The last runs of an agent that ended well, the latest first."""
+        query = select(*RUN_COLUMNS).where(
+            runs.c.agent == agent,
+            runs.c.status == "done",
+            runs.c.created < microseconds(before.created),
+        )
+        return await self._read(query.order_by(runs.c.position.desc()).limit(limit))
+
+    async def counts(self, *, since: datetime) -> Mapping[str, Mapping[Status, int]]:
+        """How many runs each agent has: those that wait or run, and those that ended `since`."""
+        query = (
+            select(runs.c.agent, runs.c.status, func.count())
+            .where(
+                or_(
+                    runs.c.status.in_(("waiting", "running", "paused")),
+                    runs.c.ended >= microseconds(since),
+                )
+            )
+            .group_by(runs.c.agent, runs.c.status)
+        )
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        counted: dict[str, dict[Status, int]] = {}
+        for agent, status, count in rows:
+            counted.setdefault(agent, {})[status] = count
+        return counted
+
+    async def steps(self, run_id: str) -> Sequence[Step]:
+        query = _steps(run_id)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [step_of(row) for row in rows]
+
+    async def claim(self, rooms: Sequence[Room], executor: str, *, most: int) -> Sequence[Run]:
+        """Of each agent the oldest runs that may begin, which from now on are this process's."""
+
+        def work(connection: Connection) -> Sequence[Run]:
+            busy = _running(connection)
+            claimed: list[Run] = []
+            for room in rooms:
+                # Who waits for another run holds no place of this process, or none would be left.
+                free = room.concurrency - busy.get(room.agent, 0)
+                if free > 0 and len(claimed) < most:
+                    claimed += _first(connection, room.agent, limit=min(free, most - len(claimed)))
+            return [self._begun(connection, run, executor) for run in claimed]
+
+        return await self._database.write(work)
+
+    def _begun(self, connection: Connection, run: Run, executor: str) -> Run:
+        changed = {"status": "running", "started": self._clock(), "attempt": run.attempt + 1}
+        _set(connection, run.id, {**changed, "executor": executor})
+        return Run(**{**_values(run), **changed})
+
+    async def begin_step(self, step: Step) -> None:
+        """A step that began before, and did not end, begins anew."""
+
+        def work(connection: Connection) -> None:
+            is_it = and_(steps.c.run_id == step.run_id, steps.c.number == step.number)
+            row = step_row(step)
+            if not connection.execute(update(steps).where(is_it).values(row)).rowcount:
+                connection.execute(insert(steps), row)
+
+        await self._database.write(work)
+
+    async def end_step(self, step: Step) -> None:
+        """Record what came of it, and count it; a step that ended stays as it is."""
+
+        def work(connection: Connection) -> None:
+            is_it = and_(
+                steps.c.run_id == step.run_id,
+                steps.c.number == step.number,
+                steps.c.ended.is_(None),
+            )
+            if connection.execute(update(steps).where(is_it).values(step_row(step))).rowcount:
+                _count(connection, step)
+
+        await self._database.write(work)
+
+    async def end(self, run: Run) -> Run | None:
+        """Write how it ended, and read what it came to; None if it had ended before."""
+
+        def work(connection: Connection) -> Run | None:
+            is_it = and_(runs.c.id == run.id, runs.c.status.not_in(ENDED))
+            changed = written(
+                {
+                    "status": run.status,
+                    "ended": run.ended,
+                    "result": run.result,
+                    "guard": run.guard,
+                    "because": run.because,
+                    "wanted": None,
+                    "executor": None,
+                }
+            )
+            change = update(runs).where(is_it).values(changed).returning(*RUN_COLUMNS)
+            row = connection.execute(change).first()
+            return None if row is None else run_of(row)
+
+        return await self._database.write(work)
+
+    async def want(self, wanted: Wanted, *, run_id: str | None = None) -> Sequence[str]:
+        """Ask of one run, or of all, that it stops; what only waits stops at once."""
+
+        def work(connection: Connection) -> Sequence[str]:
+            open_runs: list[ColumnElement[bool]] = [
+                runs.c.status.in_(("waiting", "running", "paused"))
+            ]
+            if run_id is not None:
+                open_runs.append(runs.c.id == run_id)
+            found = connection.execute(select(runs.c.id, runs.c.status).where(*open_runs)).all()
+            changed = [one for one, status in found if status == "running"]
+            if changed:
+                connection.execute(update(runs).where(runs.c.id.in_(changed)).values(wanted=wanted))
+            return [one for one, status in found if status != "running"]
+
+        return await self._database.write(work)
+
+    async def wanted(self, executor: str) -> Mapping[str, Wanted]:
+        """What is wanted of the runs that a process carries out."""
+        query = select(runs.c.id, runs.c.wanted).where(
+            runs.c.executor == executor, runs.c.status == "running", runs.c.wanted.is_not(None)
+        )
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return dict(map(tuple, rows))
+
+    async def set_status(self, run_id: str, status: Status, *, of: Iterable[Status]) -> None:
+        """Raises:
+        NotFound: there is no such run.
+        Refused: it is in none of the states `of`.
+        """
+
+        def work(connection: Connection) -> bool:
+            is_it = and_(runs.c.id == run_id, runs.c.status.in_(tuple(of)))
+            reopened = {"ended": None, "guard": None, "because": None}
+            changed: dict[str, Any] = {"status": status, "wanted": None, "executor": None}
+            changed |= reopened if status == "waiting" else {}
+            return bool(connection.execute(update(runs).where(is_it).values(changed)).rowcount)
+
+        if not await self._database.write(work):
+            run = await self.run(run_id)
+            raise Refused(
+                f"run {run.id} is {run.status}; that can be done to one that is {' or '.join(of)}"
+            )
+
+    async def orphans(self, executor: str) -> Sequence[Run]:
+        """The runs that a process carried out."""
+        return await self._read(
+            select(*RUN_COLUMNS).where(runs.c.executor == executor, runs.c.status == "running")
+        )
+
+    async def adopt(self, run_id: str, executor: str) -> None:
+        """Carry on with what another process began; the time that nobody did does not count."""
+
+        def work(connection: Connection) -> None:
+            is_others = and_(
+                runs.c.id == run_id, runs.c.status == "running", runs.c.executor != executor
+            )
+            changed = {"executor": executor, "started": microseconds(self._clock())}
+            connection.execute(update(runs).where(is_others).values(changed))
+
+        await self._database.write(work)
+
+    async def copy(self, run: Run, copied: Sequence[Step]) -> None:
+        """Store a run that repeats another's first steps, at no cost."""
+
+        def work(connection: Connection) -> None:
+            row = {**run_row(run), "occasion": f"replay:{run.id}"}
+            connection.execute(insert(runs), row)
+            rows = [step_row(one) | {"run_id": run.id, "cost_microusd": 0} for one in copied]
+            if rows:
+                connection.execute(insert(steps), rows)
+
+        await self._database.write(work)
+
+    async def prune(self, *, before: datetime) -> None:
+        """Remove runs that ended so long ago, with all that is kept of them."""
+
+        def work(connection: Connection) -> None:
+            old = select(runs.c.id).where(
+                runs.c.status.in_(ENDED), runs.c.created < microseconds(before)
+            )
+            some = old.order_by(runs.c.position).limit(_PRUNED_AT_ONCE)
+            gone = list(connection.scalars(some))
+            for table, column in ((steps, "run_id"), (suggestions, "run_id"), (runs, "id")):
+                connection.execute(delete(table).where(table.c[column].in_(gone)))
+
+        await self._database.write(work)
+
+    async def _read(self, query: Select[Any]) -> Sequence[Run]:
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [run_of(row) for row in rows]
+
+
+def _steps(run_id: str) -> Select[Any]:
+    return select(*STEP_COLUMNS).where(steps.c.run_id == run_id).order_by(steps.c.number)
+
+
+def _values(run: Run) -> dict[str, Any]:
+    return {name: getattr(run, name) for name in run.__dataclass_fields__}
+
+
+def _running(connection: Connection) -> Mapping[str, int]:
+    query = select(runs.c.agent, func.count()).where(runs.c.status == "running")
+    return dict(map(tuple, connection.execute(query.group_by(runs.c.agent))))
+
+
+def _first(connection: Connection, agent: str, *, limit: int) -> list[Run]:
+    open_before = select(_EARLIER.c.id).where(
+        _EARLIER.c.id == runs.c.after, _EARLIER.c.status.not_in(ENDED)
+    )
+    query = (
+        select(*RUN_COLUMNS)
+        .where(runs.c.agent == agent, runs.c.status == "waiting", ~exists(open_before))
+        .order_by(runs.c.position)
+        .limit(limit)
+    )
+    return [run_of(row) for row in connection.execute(query)]
+
+
+def _set(connection: Connection, run_id: str, changed: Mapping[str, Any]) -> None:
+    connection.execute(update(runs).where(runs.c.id == run_id).values(written(changed)))
+
+
+def _count(connection: Connection, step: Step) -> None:
+    changed: dict[str, Any] = {
+        "rounds": runs.c.rounds + int(step.kind == "ask"),
+        "calls": runs.c.calls + int(step.kind == "call"),
+        "input_tokens": runs.c.input_tokens + step.input_tokens,
+        "output_tokens": runs.c.output_tokens + step.output_tokens,
+    }
+    if step.kind == "ask":
+        # What is unknown once stays unknown: NULL and anything is NULL.
+        changed["cost_microusd"] = runs.c.cost_microusd + step.cost_microusd
+    connection.execute(update(runs).where(runs.c.id == step.run_id).values(changed))

@@ -1,0 +1,174 @@
+"""Builds the agents, and carries their runs out while the gateway is open."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.agents.agents import Agents
+from gateway.agents.asking import Asking
+from gateway.agents.calling import Calling, Hands
+from gateway.agents.carrying import Carrying
+from gateway.agents.deciding import Deciding
+from gateway.agents.durable import Durable
+from gateway.agents.endings import Endings
+from gateway.agents.event_store import EventStore
+from gateway.agents.executors import BEAT_SECONDS, Executors
+from gateway.agents.feeding import Feeding
+from gateway.agents.hands import ActingHands
+from gateway.agents.notifications import Notifications
+from gateway.agents.own_news import OwnNews
+from gateway.agents.pauses import Pauses
+from gateway.agents.places import Places
+from gateway.agents.recovery import Recovery
+from gateway.agents.run_store import RunStore
+from gateway.agents.suggestion_store import SuggestionStore
+from gateway.app.router import Router
+from gateway.caller import Caller
+from gateway.clock import now
+from gateway.config.agents_file import AgentsConfig
+from gateway.config.settings import Config
+from gateway.tools.toolbox import Toolbox
+
+HEED_SECONDS = 1.0
+PRUNE_SECONDS = 600.0
+DURABLE_FILE = "agents.db"
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltAgents:
+    """The agents as others see them, and what carries their runs out."""
+
+    agents: Agents
+    news: OwnNews
+    notifications: Notifications
+    feeding: Feeding
+    carrying: Carrying
+    runs: RunStore
+    places: Places
+    executors: Executors
+
+
+def built_agents(
+    config: AgentsConfig, router: Router, toolbox_of: Callable[[Caller], Toolbox]
+) -> BuiltAgents:
+    """`toolbox_of` is not asked before the first run begins."""
+    database = router.database
+    by_name = {one.name: one for one in config.agents}
+    events = EventStore(database, retention_days=config.retention_days)
+    runs, suggestions, pauses = RunStore(database), SuggestionStore(database), Pauses(database)
+    notifications = Notifications(database)
+    places, executors = Places(config.runs_at_once), Executors(database)
+    feeding = Feeding(
+        events, runs, pauses, by_name, executor=executors.id, places=places, clock=now
+    )
+    hands = ActingHands(
+        events, runs, suggestions, notifications, agents=by_name, places=places, poke=feeding.poke
+    )
+    carrying = Carrying(
+        runs,
+        by_name,
+        Asking(router.completion, router.catalog.get, now),
+        Calling(toolbox_of, Hands(hands.propose, hands.delegate, hands.publish), now),
+        event=events.event,
+        ended=Endings(events, notifications, poke=feeding.poke).ended,
+        clock=now,
+    )
+    agents = Agents(
+        config.agents,
+        events=events,
+        runs=runs,
+        suggestions=suggestions,
+        notifications=notifications,
+        pauses=pauses,
+        deciding=Deciding(suggestions, notifications, toolbox_of),
+        spent=_spent(router),
+        poke=feeding.poke,
+        carrying=carrying,
+        clock=now,
+    )
+    news = OwnNews(events, runs, notifications, statuses=router.statuses, poke=feeding.poke)
+    return BuiltAgents(agents, news, notifications, feeding, carrying, runs, places, executors)
+
+
+@asynccontextmanager
+async def carried_out(built: BuiltAgents, config: Config, router: Router) -> AsyncIterator[None]:
+    """Runs begin and go on here until the end of the block."""
+    # They bring large libraries along, which a gateway without agents does without.
+    from gateway.app.agent_watchers import watching
+
+    async def adopted(run_id: str) -> None:
+        built.places.take(run_id)
+        await built.runs.adopt(run_id, built.executors.id)
+
+    def left(run_id: str) -> None:
+        built.places.leave(run_id)
+        built.feeding.poke()
+
+    async with AsyncExitStack() as stack:
+        await built.executors.beat()
+        durable = Durable(
+            _durable_url(config), built.executors.id, built.carrying, adopted=adopted, left=left
+        )
+        await stack.enter_async_context(durable)
+        recovery = Recovery(
+            built.executors,
+            built.runs,
+            durable,
+            built.carrying,
+            retention_days=config.agents.retention_days,
+        )
+        await stack.enter_async_context(_repeating(recovery.look, seconds=BEAT_SECONDS))
+        await stack.enter_async_context(_repeating(recovery.heed, seconds=HEED_SECONDS))
+        await stack.enter_async_context(_repeating(recovery.prune, seconds=PRUNE_SECONDS))
+        await stack.enter_async_context(_task(built.feeding.feed(durable.start)))
+        await stack.enter_async_context(built.news)
+        router.ledger.tell_of_alerts(built.news.alert)
+        watchers = watching(config.agents, built.agents, built.notifications, router.database)
+        await stack.enter_async_context(watchers)
+        yield
+
+
+def _durable_url(config: Config) -> str:
+    """A file of its own, or the same PostgreSQL."""
+    if config.database.startswith("postgresql"):
+        return config.database
+    return f"sqlite:///{config.data_dir / DURABLE_FILE}"
+
+
+def _spent(router: Router) -> Callable[[], Mapping[str, int]]:
+    """By the names of limits, what they were charged, with what runs now."""
+
+    def spent() -> Mapping[str, int]:
+        return {one.limit.name: one.used for one in router.ledger.all_standing()}
+
+    return spent
+
+
+def _repeating(
+    work: Callable[[], Awaitable[None]], *, seconds: float
+) -> AbstractAsyncContextManager[None]:
+    async def repeat() -> None:
+        while True:
+            await work()
+            await asyncio.sleep(seconds)
+
+    return _task(repeat())
+
+
+@asynccontextmanager
+async def _task(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Until the end of the block."""
+    task = asyncio.create_task(work, name="agents")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
