@@ -161,7 +161,8 @@ watch_marks = Table(
     Column("time", BigInteger, nullable=False),
 )
 
-# The task list. `occasion` is the idempotency key of the call that made a task.
+# The task list. `occasion` is the idempotency key of the call that made a task, and `changes`
+# are the latest ones of its status.
 tasks = Table(
     "tasks",
     tables,
@@ -180,7 +181,7 @@ tasks = Table(
     Column("repository", Text),
     Column("commit_id", Text),
     Column("labels", Text, nullable=False),
-    Column("note", Text, nullable=False),
+    Column("changes", Text, nullable=False),
     Index("tasks_by_status", "status", "position"),
     Index("tasks_by_creation", "created"),
     sqlite_autoincrement=True,

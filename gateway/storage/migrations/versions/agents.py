@@ -169,7 +169,7 @@ def upgrade() -> None:
         sa.Column("repository", sa.Text(), nullable=True),
         sa.Column("commit_id", sa.Text(), nullable=True),
         sa.Column("labels", sa.Text(), nullable=False),
-        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("changes", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("position"),
         sa.UniqueConstraint("id"),
         sa.UniqueConstraint("occasion"),
