@@ -56,7 +56,11 @@ class AgentTools:
         )
 
     async def tools(self) -> Sequence[Tool]:
-        return self._tools if caller.current().is_owner else ()
+        who = caller.current()
+        if not who.is_owner:
+            return ()
+        # Where everybody reads everything, only who has a key may do something.
+        return [one for one in self._tools if who.may_spend or one.effect is Effect.READ]
 
     async def list_agents(self, _: Arguments) -> Answer:
         return Answer({"agents": [standing_to_json(o) for o in await self._agents.standings()]})

@@ -58,7 +58,7 @@ async def _serve(
     with _bound(config.host, config.port) as listener:
         async with (
             more_providers as more,
-            opened(config, more_providers=more, carries_out_runs=True) as gateway,
+            opened(config, more_providers=more, carries_out="all") as gateway,
             served(config, gateway) as app,
         ):
             await _serve_app(app, listener, on_ready)

@@ -1,6 +1,6 @@
 """All agents: what they hear, what they do now, what they did and suggest, and how to stop them."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -199,10 +199,15 @@ class Agents:
         )
 
     async def cancel_run(self, run_id: str) -> None:
-        """Raises:
-        Refused: it has ended.
+        """And those that it asked other agents for.
+
+        Raises:
+            Refused: it has ended.
         """
         await self._stop(run_id, "cancel")
+        for child in await self._runs.listed(parent=run_id):
+            if not child.has_ended:
+                await self.cancel_run(child.id)
 
     async def pause_run(self, run_id: str) -> None:
         """Raises:
@@ -272,7 +277,11 @@ class Agents:
     async def notifications(self, *, after: int = 0, limit: int = 100) -> Sequence[Notification]:
         return await self._notifications.since(after, limit)
 
-    def told(self, *, after: int | None = None) -> AsyncIterator[Notification]:
+    async def told_so_far(self) -> int:
+        """The position of the latest notification; 0 where there is none."""
+        return await self._notifications.position()
+
+    def told(self, *, after: int | None = None) -> AsyncGenerator[Notification]:
         """As they come, from the one behind `after`, or from now on."""
         return self._notifications.told(after=after)
 

@@ -14,7 +14,6 @@ from gateway.llm.gathering import Gathering
 from gateway.llm.messages import ChatRequest, Message, ToolDefinition
 from gateway.llm.model import Model
 
-# A model that answers in vain many times over is not asked to go on for ever.
 _CUT = "length"
 
 

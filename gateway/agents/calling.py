@@ -1,5 +1,6 @@
 """One call of a tool by an agent: made, proposed to people, or refused, and always answered."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -79,6 +80,10 @@ class Calling:
             text, outcome = await self._made(acting, move)
         except GatewayError as error:
             text, outcome = str(error), error.code
+        except asyncio.CancelledError:
+            if _is_cancelled():
+                raise
+            text, outcome = "the tool was cancelled", "cancelled"
         except (Exception, BaseExceptionGroup):
             logger.exception("tool=%s failed run=%s", move.call.name, acting.run.id)
             text, outcome = "the tool failed for a reason that only the log knows", "internal"
@@ -138,6 +143,12 @@ class Calling:
         # One that is away now is no reason not to run.
         wish = Wish((Offer(agent.name, None, agent.tools, is_usual=True),))
         return offered(tools, wish, ChatRequest(agent.model, ()))
+
+
+def _is_cancelled() -> bool:
+    """Whether we are, and not something that the tool waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _said(suggestion: Suggestion) -> str:

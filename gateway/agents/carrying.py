@@ -8,6 +8,7 @@ only if it does its work once for each idempotency key.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from gateway.agents.agent import Agent
@@ -19,15 +20,26 @@ from gateway.agents.moves import Ask, Call, End, Move, next_move, stopped_in_tim
 from gateway.agents.run import Run, Step, Wanted
 from gateway.agents.run_store import RunStore
 from gateway.clock import Clock
-from gateway.errors import GatewayError, LimitExceeded
+from gateway.errors import (
+    GatewayError,
+    LimitExceeded,
+    NotFound,
+    PermissionDenied,
+    Refused,
+)
 
 logger = logging.getLogger(__name__)
 
+_BEFORE_ANY_CALL = (Refused, NotFound, PermissionDenied)
 ENDS: Mapping[Wanted, End] = {
     "cancel": End("cancelled", "a person cancelled it"),
     "kill": End("stopped", "a person stopped all agents", "kill switch"),
     "pause": End("paused", "a person paused it"),
 }
+
+
+class Elsewhere(Exception):
+    """Another process carries the run by now: this one was taken for dead."""
 
 
 class Carrying:
@@ -37,6 +49,7 @@ class Carrying:
         self,
         runs: RunStore,
         agents: Mapping[str, Agent],
+        executor: str,
         asking: Asking,
         calling: Calling,
         *,
@@ -46,12 +59,14 @@ class Carrying:
     ) -> None:
         self._runs = runs
         self._agents = agents
+        self._executor = executor
         self._asking = asking
         self._calling = calling
         self._event = event
         self._ended = ended
         self._clock = clock
         self._steps: dict[str, asyncio.Task[Step]] = {}
+        self._resting: dict[str, asyncio.Event] = {}
 
     async def advance(self, run_id: str, number: int) -> bool:
         """Do the step of this number, unless it is recorded; whether another one follows.
@@ -68,7 +83,10 @@ class Carrying:
         if sum(one.ended is not None for one in steps) >= number:
             return True
         event = await self._event(run.event_id)
-        end = await self._moved(run, event, steps)
+        try:
+            end = await self._moved(run, event, steps)
+        except Elsewhere:
+            return False
         if end is None:
             return True
         await self.end(run, event, end)
@@ -79,8 +97,9 @@ class Carrying:
         run = await self._runs.run(run_id)
         if run.status == "running":
             because = str(error) if isinstance(error, GatewayError) else "see the gateway's log"
-            await self._fail_step(run, error)
-            await self.end(run, await self._event(run.event_id), End("failed", because))
+            with suppress(Elsewhere):
+                await self._fail_step(run, error)
+                await self.end(run, await self._event(run.event_id), End("failed", because))
 
     async def end(self, run: Run, event: Event, end: End) -> None:
         ended = replace(
@@ -103,9 +122,22 @@ class Carrying:
 
     def stop(self, run_ids: Sequence[str] | None) -> None:
         """Leave the steps of these runs, or of all, that are under way here."""
-        for run_id in tuple(self._steps) if run_ids is None else run_ids:
+        for run_id in (*self._steps, *self._resting) if run_ids is None else run_ids:
             if (task := self._steps.get(run_id)) is not None:
                 task.cancel()
+            if (rest := self._resting.get(run_id)) is not None:
+                rest.set()
+
+    async def rest(self, run_id: str, seconds: float) -> None:
+        """Until a step is tried again, or a person wants something of the run."""
+        rest = self._resting[run_id] = asyncio.Event()
+        try:
+            async with asyncio.timeout(seconds):
+                await rest.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._resting.pop(run_id, None)
 
     async def _moved(self, run: Run, event: Event, steps: Sequence[Step]) -> End | None:
         """Make the next move; how the run ends, if it does."""
@@ -123,7 +155,8 @@ class Carrying:
         self, agent: Agent, run: Run, event: Event, steps: Sequence[Step], move: Ask | Call
     ) -> End | None:
         step = _begun(run, move, self._clock)
-        await self._runs.begin_step(step)
+        if not await self._runs.begin_step(step, self._executor):
+            raise Elsewhere
         working = self._work(agent, run, event, steps, move, step)
         task = self._steps[run.id] = asyncio.create_task(working, name=f"run {run.id}")
         try:
@@ -134,21 +167,19 @@ class Carrying:
                 task.cancel()
                 raise
             # A person wants something of the run.
-            current = await self._runs.run(run.id)
-            return ENDS[current.wanted or "cancel"]
+            wanted = (await self._runs.run(run.id)).wanted
+            return ENDS[wanted] if wanted else End("failed", "its step was cancelled from within")
         except TimeoutError:
-            await self._runs.end_step(
-                replace(step, ended=self._clock(), outcome="deadline_exceeded")
-            )
+            await self._record(replace(step, ended=self._clock(), outcome="deadline_exceeded"))
             return stopped_in_time(agent)
         except LimitExceeded as error:
             # It was not asked, so that it cost nothing.
             refused = replace(step, ended=self._clock(), outcome=error.code, cost_microusd=0)
-            await self._runs.end_step(refused)
+            await self._record(refused)
             return _over_budget(agent, error)
         finally:
             self._steps.pop(run.id, None)
-        await self._runs.end_step(done)
+        await self._record(done)
         # What follows from it alone need not wait for another step.
         ended = [one for one in steps if one.ended is not None]
         then = next_move(agent, run, [*ended, done], now=self._clock())
@@ -192,7 +223,17 @@ class Carrying:
         steps = await self._runs.steps(run.id)
         if steps and steps[-1].ended is None:
             outcome = error.code if isinstance(error, GatewayError) else GatewayError.code
-            await self._runs.end_step(replace(steps[-1], ended=self._clock(), outcome=outcome))
+            ended = replace(steps[-1], ended=self._clock(), outcome=outcome)
+            if isinstance(error, _BEFORE_ANY_CALL):
+                ended = replace(ended, cost_microusd=0)
+            await self._record(ended)
+
+    async def _record(self, step: Step) -> None:
+        """Raises:
+        Elsewhere: what came of it is of no account.
+        """
+        if not await self._runs.end_step(step, self._executor):
+            raise Elsewhere
 
 
 def _begun(run: Run, move: Ask | Call, clock: Clock) -> Step:

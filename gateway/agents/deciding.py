@@ -47,6 +47,9 @@ class Deciding:
         except GatewayError as error:
             await self._suggestions.failed(suggestion_id, f"{error.code}: {error}")
             raise
+        except Exception:
+            await self._suggestions.failed(suggestion_id, "internal: see the gateway's log")
+            raise
         decided = await self._suggestions.accepted(suggestion_id, outcome)
         await self._tell("suggestion.accepted", decided)
         return decided

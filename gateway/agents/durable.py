@@ -18,6 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.errors import (
     BadAnswer,
+    ConfigurationError,
     DeadlineExceeded,
     GatewayError,
     LimitExceeded,
@@ -61,6 +62,8 @@ class Work(Protocol):
 
     async def give_up(self, run_id: str, error: BaseException) -> None: ...
 
+    async def rest(self, run_id: str, seconds: float) -> None: ...
+
 
 class Durable:
     """Open while runs are carried out; `executor` names this process among all.
@@ -90,7 +93,11 @@ class Durable:
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         # In a thread: where it finds a loop, it puts its own threads into it.
-        await asyncio.to_thread(self._launch)
+        try:
+            await asyncio.to_thread(self._launch)
+        except Exception as error:
+            reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+            raise ConfigurationError(f"runs of agents cannot be kept by DBOS: {reason}") from error
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -136,6 +143,11 @@ class Durable:
             self._dbos.delete_workflows([one.workflow_id for one in over])
 
         await asyncio.to_thread(forget)
+
+    def drop(self, run_id: str) -> None:
+        """Whatever became of its workflow: nothing is done for it here any more."""
+        self._carried.discard(run_id)
+        self._left(run_id)
 
     def _launch(self) -> None:
         # It is large, and a gateway without agents does without.
@@ -207,7 +219,7 @@ class Durable:
                 if seconds is None or not is_transient(error):
                     await self._give_up(run_id, error)
                     break
-                await asyncio.sleep(_wait(error, seconds))
+                await self._work.rest(run_id, _wait(error, seconds))
             except Exception as error:
                 logger.exception("run=%s failed in step=%d", run_id, number)
                 await self._give_up(run_id, error)

@@ -28,7 +28,8 @@ class Endings:
     async def ended(self, run: Run, event: Event) -> None:
         if not run.has_ended:
             return
-        await self._events.store(_news(run, event))
+        if not (await self._events.store(_news(run, event))).is_new:
+            return
         said = {"run_id": run.id, "agent": run.agent, "guard": run.guard}
         title = f"{run.agent}: {run.result or run.because or run.status}"
         await self._notifications.tell(_KINDS[run.status], title, said)

@@ -1,9 +1,9 @@
 """The processes that carry runs out: which of them live, and what the dead have left."""
 
-import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -30,13 +30,22 @@ class Executor(NamedTuple):
 
 
 class Executors:
-    """`id` names this process."""
+    """`id` names this process; `seconds` count from whenever, and go on evenly."""
 
-    def __init__(self, database: Database, *, clock: Clock = now) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock = now,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.id = uuid4().hex
         self._database = database
         self._clock = clock
+        self._seconds = seconds
         self._host = _host()
+        # Of each process on another machine its last beat, and when it was first seen.
+        self._seen: dict[str, tuple[int, float]] = {}
 
     async def beat(self) -> None:
         """Say that this process lives."""
@@ -52,12 +61,11 @@ class Executors:
 
     async def gone(self) -> Sequence[str]:
         """The others that carry nothing out any more."""
+        return [one.id for one in await self._others() if self._is_gone(one)]
 
-        def work(connection: Connection) -> Sequence[Executor]:
-            rows = connection.execute(select(*executors.c).where(executors.c.id != self.id))
-            return [Executor(*row) for row in rows]
-
-        return [one.id for one in await self._database.read(work) if self._is_gone(one)]
+    async def others_live(self) -> bool:
+        """Whether another process carries out what there is, as far as one look can tell."""
+        return any(self._seems_to_live(one) for one in await self._others())
 
     async def forget(self, executor: str) -> None:
         is_it = executors.c.id == executor
@@ -66,17 +74,33 @@ class Executors:
             connection.execute(delete(executors).where(is_it))
 
         await self._database.write(work)
+        self._seen.pop(executor, None)
+
+    async def _others(self) -> Sequence[Executor]:
+        def work(connection: Connection) -> Sequence[Executor]:
+            rows = connection.execute(select(*executors.c).where(executors.c.id != self.id))
+            return [Executor(*row) for row in rows]
+
+        return await self._database.read(work)
 
     def _is_gone(self, executor: Executor) -> bool:
         if executor.host == self._host:
-            return _process(int(executor.process.partition(".")[0])) != executor.process
-        return moment(executor.beat) < self._clock() - GONE_AFTER
+            return not _runs_here(executor)
+        beat, since = self._seen.get(executor.id, (None, 0.0))
+        if beat != executor.beat:
+            # Its clock may be another than ours: only that it beats tells that it lives.
+            self._seen[executor.id] = executor.beat, self._seconds()
+            return False
+        return self._seconds() - since > GONE_AFTER.total_seconds()
+
+    def _seems_to_live(self, executor: Executor) -> bool:
+        if executor.host == self._host:
+            return _runs_here(executor)
+        return moment(executor.beat) >= self._clock() - GONE_AFTER
 
 
-async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        await work()
-        await asyncio.sleep(seconds)
+def _runs_here(executor: Executor) -> bool:
+    return _process(int(executor.process.partition(".")[0])) == executor.process
 
 
 def _host() -> str:

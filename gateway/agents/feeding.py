@@ -10,7 +10,6 @@ from functools import partial
 from gateway.agents.agent import CALLER_PREFIX, Agent
 from gateway.agents.event import Event
 from gateway.agents.event_store import EventStore, mark_shared_out
-from gateway.agents.pauses import ALL, Pauses
 from gateway.agents.places import Places
 from gateway.agents.run import Run
 from gateway.agents.run_store import Room, RunStore
@@ -29,7 +28,6 @@ class Feeding:
         self,
         events: EventStore,
         runs: RunStore,
-        pauses: Pauses,
         agents: Mapping[str, Agent],
         *,
         executor: str,
@@ -38,7 +36,6 @@ class Feeding:
     ) -> None:
         self._events = events
         self._runs = runs
-        self._pauses = pauses
         self._agents = agents
         self._executor = executor
         self._places = places
@@ -69,17 +66,16 @@ class Feeding:
 
     async def share_out(self) -> None:
         """Make a run for each agent that hears an event, in the order of the events."""
-        events: Sequence[Event] = ()
-        while len(events) in (0, EVENTS_AT_ONCE):
-            if not (events := await self._events.to_share_out(EVENTS_AT_ONCE)):
-                return
+        while events := await self._events.to_share_out(EVENTS_AT_ONCE):
             wanted = [one for event in events for one in self._wanted(event)]
             ids = [one.id for one in events]
             await self._runs.add(wanted, beside=partial(mark_shared_out, event_ids=ids))
+            if len(events) < EVENTS_AT_ONCE:
+                return
 
     async def _begin(self, start: Callable[[str, int], Awaitable[None]]) -> None:
         """Begin what this process has room for."""
-        if not self._claimed and self._places.free > 0 and (rooms := await self._rooms()):
+        if not self._claimed and self._places.free > 0 and (rooms := self._rooms()):
             claimed = await self._runs.claim(rooms, self._executor, most=self._places.free)
             self._claimed.extend(claimed)
         while self._claimed:
@@ -89,14 +85,12 @@ class Feeding:
             await start(run.id, run.attempt)
             self._claimed.popleft()
 
-    async def _rooms(self) -> Sequence[Room]:
-        paused, moment = await self._pauses.paused(), self._clock()
-        if ALL in paused:
-            return ()
+    def _rooms(self) -> Sequence[Room]:
+        moment = self._clock()
         return [
             Room(one.name, one.concurrency)
             for one in self._agents.values()
-            if one.name not in paused and not one.is_quiet(moment)
+            if not one.is_quiet(moment)
         ]
 
     def _wanted(self, event: Event) -> Iterator[tuple[str, Run]]:

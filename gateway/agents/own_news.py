@@ -13,7 +13,6 @@ from gateway.agents.notification import NotificationKind
 from gateway.agents.notifications import Notifications
 from gateway.agents.run_store import RunStore
 from gateway.clock import Clock, now, rfc3339
-from gateway.errors import GatewayError
 from gateway.tasks.task import Task
 from gateway.usage.alerts import Alert
 
@@ -110,9 +109,13 @@ class OwnNews:
     async def _tell_of_providers(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            known, self._known = self._known, self._statuses()
+            try:
+                known, self._known = self._known, self._statuses()
+            except Exception:
+                logger.exception("how providers are is not known")
+                continue
             for name, status in self._known.items():
-                if DOWN in (status, known.get(name)) and status != known.get(name):
+                if DOWN in (status, before := known.get(name)) and status != before:
                     await self._tell_of_provider(name, status)
 
     async def _tell_of_provider(self, name: str, status: str) -> None:
@@ -131,8 +134,9 @@ class OwnNews:
     async def _safely(self, news: News, kind: NotificationKind, title: str) -> None:
         try:
             await self._tell(news, kind, title)
-        except GatewayError as error:
-            logger.warning("%s was not told: %s", news.topic, error)
+        except Exception:
+            # The next one may be.
+            logger.exception("%s was not told", news.topic)
 
     async def _tell(self, news: News, kind: NotificationKind, title: str) -> None:
         if (await self._events.store(news)).is_new:

@@ -8,7 +8,6 @@ from gateway.agents.agent import Agent
 from gateway.llm.messages import ToolDefinition
 
 PROPOSE, DELEGATE, PUBLISH = "propose", "delegate", "publish_event"
-NAMES = (PROPOSE, DELEGATE, PUBLISH)
 MOST_TITLE, MOST_REASON, MOST_EVIDENCE, MOST_QUESTION = 200, 4_000, 20, 20_000
 
 

@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 
 # What a run said is in our own tables; nobody needs its workflow once it is over.
 WORKFLOWS_KEPT = timedelta(hours=1)
+# Before that it may be about to begin.
+STRAY_AFTER = timedelta(seconds=30)
 
 
 class Recovery:
@@ -41,8 +43,14 @@ class Recovery:
             await self._executors.beat()
             for executor in await self._executors.gone():
                 await self._take_over(executor)
+                await self._executors.forget(executor)
+                logger.info("took over what process %s has left", executor)
+            # Those that were taken for dead, and were not.
+            for executor in await self._runs.left_by():
+                await self._take_over(executor)
+            await self._look_at_ours()
         except Exception:
-            logger.exception("what other processes left could not be looked at")
+            logger.exception("what was left of runs could not be looked at")
 
     async def heed(self) -> None:
         """Stop what a person, who may have asked another process, wants stopped."""
@@ -63,9 +71,17 @@ class Recovery:
 
     async def _take_over(self, executor: str) -> None:
         await self._durable.recover(executor)
-        for run in await self._runs.orphans(executor):
+        for run in await self._runs.carried_by(executor):
             # It was to begin, and its process ended before.
             if not await self._durable.goes_on(run.id, run.attempt):
-                await self._runs.set_status(run.id, "waiting", of=("running",))
-        await self._executors.forget(executor)
-        logger.info("took over what process %s has left", executor)
+                await self._runs.release(run, executor)
+
+    async def _look_at_ours(self) -> None:
+        """Let wait again what DBOS could not go on with, such as for a disk that was full."""
+        ours = self._executors.id
+        for run in await self._runs.carried_by(ours):
+            is_young = run.started is None or self._clock() - run.started < STRAY_AFTER
+            if not is_young and not await self._durable.goes_on(run.id, run.attempt):
+                logger.error("run=%s was left by its workflow, and begins again", run.id)
+                await self._runs.release(run, ours)
+                self._durable.drop(run.id)

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from gateway.agents.event import Event
+from gateway.agents.pauses import ALL
 from gateway.agents.run import ENDED, Run, Status, Step, Wanted
 from gateway.agents.run_rows import (
     RUN_COLUMNS,
@@ -31,14 +32,17 @@ from gateway.agents.run_rows import (
     step_row,
     written,
 )
+from gateway.agents.storable import storable
 from gateway.clock import Clock, now
 from gateway.errors import NotFound, Refused
+from gateway.storage.agent_tables import agent_executors, paused_agents, suggestions
 from gateway.storage.agent_tables import agent_runs as runs
 from gateway.storage.agent_tables import agent_steps as steps
-from gateway.storage.agent_tables import suggestions
 from gateway.storage.database import Database
+from gateway.storage.statement import Statement
 from gateway.storage.tables import microseconds
 
+_ADD = Statement(lambda insert: insert(runs).on_conflict_do_nothing(index_elements=["occasion"]))
 _EARLIER = runs.alias("earlier")
 _MOST_SUGGESTED = 3
 _PRUNED_AT_ONCE = 500
@@ -70,19 +74,12 @@ class RunStore:
         beside: Callable[[Connection], None] | None = None,
     ) -> None:
         """Store each run whose occasion has none yet, and do what is to be done beside."""
+        rows = [
+            {**run_row(run), "occasion": occasion, "executor": None} for occasion, run in wanted
+        ]
 
         def work(connection: Connection) -> None:
-            occasions = [occasion for occasion, _ in wanted]
-            known = set(
-                connection.scalars(select(runs.c.occasion).where(runs.c.occasion.in_(occasions)))
-            )
-            rows = {
-                occasion: {**run_row(run), "occasion": occasion}
-                for occasion, run in wanted
-                if occasion not in known
-            }
-            if rows:
-                connection.execute(insert(runs), list(rows.values()))
+            _ADD.run(connection, rows)
             if beside is not None:
                 beside(connection)
 
@@ -92,6 +89,7 @@ class RunStore:
         """Raises:
         NotFound: there is none; with those that are alike.
         """
+        run_id = storable(run_id)
         found = await self._read(select(*RUN_COLUMNS).where(runs.c.id == run_id))
         if found:
             return found[0]
@@ -130,10 +128,17 @@ class RunStore:
         since: datetime | None = None,
         event_id: str | None = None,
         team: str | None = None,
+        parent: str | None = None,
         limit: int = 50,
     ) -> Sequence[Run]:
         """The latest first."""
-        wanted = {"agent": agent, "status": status, "event_id": event_id, "team": team}
+        wanted = {
+            "agent": agent and storable(agent),
+            "status": status,
+            "event_id": event_id,
+            "team": team,
+            "parent": parent,
+        }
         query = select(*RUN_COLUMNS).where(
             *(runs.c[name] == value for name, value in wanted.items() if value is not None)
         )
@@ -174,17 +179,24 @@ class RunStore:
         return [step_of(row) for row in rows]
 
     async def claim(self, rooms: Sequence[Room], executor: str, *, most: int) -> Sequence[Run]:
-        """Of each agent the oldest runs that may begin, which from now on are this process's."""
+        """The oldest runs that may begin, which from now on are this process's.
+
+        Of an agent that is paused, or has as many runs as it may, there are none.
+        """
 
         def work(connection: Connection) -> Sequence[Run]:
+            # In this transaction: what is claimed after all were stopped would be missed.
+            paused = set(connection.scalars(select(paused_agents.c.agent)))
+            if ALL in paused:
+                return ()
             busy = _running(connection)
-            claimed: list[Run] = []
+            found: list[tuple[int, Run]] = []
             for room in rooms:
-                # Who waits for another run holds no place of this process, or none would be left.
                 free = room.concurrency - busy.get(room.agent, 0)
-                if free > 0 and len(claimed) < most:
-                    claimed += _first(connection, room.agent, limit=min(free, most - len(claimed)))
-            return [self._begun(connection, run, executor) for run in claimed]
+                if free > 0 and room.agent not in paused:
+                    found += _first(connection, room.agent, limit=min(free, most))
+            oldest = sorted(found, key=lambda one: one[0])[:most]
+            return [self._begun(connection, run, executor) for _, run in oldest]
 
         return await self._database.write(work)
 
@@ -193,21 +205,30 @@ class RunStore:
         _set(connection, run.id, {**changed, "executor": executor})
         return Run(**{**_values(run), **changed})
 
-    async def begin_step(self, step: Step) -> None:
-        """A step that began before, and did not end, begins anew."""
+    async def begin_step(self, step: Step, executor: str) -> bool:
+        """A step that began before, and did not end, begins anew; False if the run is not ours."""
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> bool:
+            if not _is_carried(connection, step.run_id, executor):
+                return False
             is_it = and_(steps.c.run_id == step.run_id, steps.c.number == step.number)
             row = step_row(step)
             if not connection.execute(update(steps).where(is_it).values(row)).rowcount:
                 connection.execute(insert(steps), row)
+            return True
 
-        await self._database.write(work)
+        return await self._database.write(work)
 
-    async def end_step(self, step: Step) -> None:
-        """Record what came of it, and count it; a step that ended stays as it is."""
+    async def end_step(self, step: Step, executor: str) -> bool:
+        """Record what came of it, and count it; a step that ended stays as it is.
 
-        def work(connection: Connection) -> None:
+        Whoever does not carry the run any more records nothing: another process makes the step.
+        Then it is False.
+        """
+
+        def work(connection: Connection) -> bool:
+            if not _is_carried(connection, step.run_id, executor):
+                return False
             is_it = and_(
                 steps.c.run_id == step.run_id,
                 steps.c.number == step.number,
@@ -215,8 +236,9 @@ class RunStore:
             )
             if connection.execute(update(steps).where(is_it).values(step_row(step))).rowcount:
                 _count(connection, step)
+            return True
 
-        await self._database.write(work)
+        return await self._database.write(work)
 
     async def end(self, run: Run) -> Run | None:
         """Write how it ended, and read what it came to; None if it had ended before."""
@@ -284,11 +306,35 @@ class RunStore:
                 f"run {run.id} is {run.status}; that can be done to one that is {' or '.join(of)}"
             )
 
-    async def orphans(self, executor: str) -> Sequence[Run]:
-        """The runs that a process carried out."""
+    async def carried_by(self, executor: str) -> Sequence[Run]:
         return await self._read(
             select(*RUN_COLUMNS).where(runs.c.executor == executor, runs.c.status == "running")
         )
+
+    async def left_by(self) -> Sequence[str]:
+        """The processes whose runs nobody carries: they are not among those that live."""
+        living = select(agent_executors.c.id)
+        query = select(runs.c.executor).where(
+            runs.c.status == "running", runs.c.executor.not_in(living)
+        )
+        return await self._database.read(
+            lambda connection: list(connection.scalars(query.distinct()))
+        )
+
+    async def release(self, run: Run, executor: str) -> None:
+        """Let a run wait again that this process carried, unless another one does by now."""
+
+        def work(connection: Connection) -> None:
+            is_left = and_(
+                runs.c.id == run.id,
+                runs.c.status == "running",
+                runs.c.executor == executor,
+                runs.c.attempt == run.attempt,
+            )
+            changed = {"status": "waiting", "executor": None}
+            connection.execute(update(runs).where(is_left).values(changed))
+
+        await self._database.write(work)
 
     async def adopt(self, run_id: str, executor: str) -> None:
         """Carry on with what another process began; the time that nobody did does not count."""
@@ -315,11 +361,11 @@ class RunStore:
         await self._database.write(work)
 
     async def prune(self, *, before: datetime) -> None:
-        """Remove runs that ended so long ago, with all that is kept of them."""
+        """Remove runs of so long ago, with all that is kept of them; what waits, waited in vain."""
 
         def work(connection: Connection) -> None:
             old = select(runs.c.id).where(
-                runs.c.status.in_(ENDED), runs.c.created < microseconds(before)
+                runs.c.status != "running", runs.c.created < microseconds(before)
             )
             some = old.order_by(runs.c.position).limit(_PRUNED_AT_ONCE)
             gone = list(connection.scalars(some))
@@ -346,17 +392,23 @@ def _running(connection: Connection) -> Mapping[str, int]:
     return dict(map(tuple, connection.execute(query.group_by(runs.c.agent))))
 
 
-def _first(connection: Connection, agent: str, *, limit: int) -> list[Run]:
+def _first(connection: Connection, agent: str, *, limit: int) -> list[tuple[int, Run]]:
+    """With the place of each among all runs."""
     open_before = select(_EARLIER.c.id).where(
         _EARLIER.c.id == runs.c.after, _EARLIER.c.status.not_in(ENDED)
     )
     query = (
-        select(*RUN_COLUMNS)
+        select(runs.c.position, *RUN_COLUMNS)
         .where(runs.c.agent == agent, runs.c.status == "waiting", ~exists(open_before))
         .order_by(runs.c.position)
         .limit(limit)
     )
-    return [run_of(row) for row in connection.execute(query)]
+    return [(row[0], run_of(row[1:])) for row in connection.execute(query)]
+
+
+def _is_carried(connection: Connection, run_id: str, executor: str) -> bool:
+    is_it = and_(runs.c.id == run_id, runs.c.status == "running", runs.c.executor == executor)
+    return connection.execute(select(runs.c.id).where(is_it)).first() is not None
 
 
 def _set(connection: Connection, run_id: str, changed: Mapping[str, Any]) -> None:
@@ -365,7 +417,7 @@ def _set(connection: Connection, run_id: str, changed: Mapping[str, Any]) -> Non
 
 def _count(connection: Connection, step: Step) -> None:
     changed: dict[str, Any] = {
-        "rounds": runs.c.rounds + int(step.kind == "ask"),
+        "rounds": runs.c.rounds + int(step.kind == "ask" and step.outcome == "ok"),
         "calls": runs.c.calls + int(step.kind == "call"),
         "input_tokens": runs.c.input_tokens + step.input_tokens,
         "output_tokens": runs.c.output_tokens + step.output_tokens,

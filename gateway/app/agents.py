@@ -9,7 +9,7 @@ from contextlib import (
     suppress,
 )
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from gateway.agents.agents import Agents
 from gateway.agents.asking import Asking
@@ -34,11 +34,14 @@ from gateway.caller import Caller
 from gateway.clock import now
 from gateway.config.agents_file import AgentsConfig
 from gateway.config.settings import Config
+from gateway.storage.engines import database_url
 from gateway.tools.toolbox import Toolbox
 
 HEED_SECONDS = 1.0
 PRUNE_SECONDS = 600.0
 DURABLE_FILE = "agents.db"
+
+CarriesOut = Literal["nothing", "runs", "all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +68,14 @@ def built_agents(
     runs, suggestions, pauses = RunStore(database), SuggestionStore(database), Pauses(database)
     notifications = Notifications(database)
     places, executors = Places(config.runs_at_once), Executors(database)
-    feeding = Feeding(
-        events, runs, pauses, by_name, executor=executors.id, places=places, clock=now
-    )
+    feeding = Feeding(events, runs, by_name, executor=executors.id, places=places, clock=now)
     hands = ActingHands(
         events, runs, suggestions, notifications, agents=by_name, places=places, poke=feeding.poke
     )
     carrying = Carrying(
         runs,
         by_name,
+        executors.id,
         Asking(router.completion, router.catalog.get, now),
         Calling(toolbox_of, Hands(hands.propose, hands.delegate, hands.publish), now),
         event=events.event,
@@ -97,9 +99,16 @@ def built_agents(
     return BuiltAgents(agents, news, notifications, feeding, carrying, runs, places, executors)
 
 
+async def is_to_carry_out(built: BuiltAgents, what: CarriesOut) -> bool:
+    """Whether a process that is to carry this out has something to do."""
+    return what == "all" or (what == "runs" and not await built.executors.others_live())
+
+
 @asynccontextmanager
-async def carried_out(built: BuiltAgents, config: Config, router: Router) -> AsyncIterator[None]:
-    """Runs begin and go on here until the end of the block."""
+async def carried_out(
+    built: BuiltAgents, config: Config, router: Router, *, is_watching: bool
+) -> AsyncIterator[None]:
+    """Runs begin and go on here until the end of the block; `is_watching` also for what happens."""
     # They bring large libraries along, which a gateway without agents does without.
     from gateway.app.agent_watchers import watching
 
@@ -128,17 +137,19 @@ async def carried_out(built: BuiltAgents, config: Config, router: Router) -> Asy
         await stack.enter_async_context(_repeating(recovery.heed, seconds=HEED_SECONDS))
         await stack.enter_async_context(_repeating(recovery.prune, seconds=PRUNE_SECONDS))
         await stack.enter_async_context(_task(built.feeding.feed(durable.start)))
-        await stack.enter_async_context(built.news)
-        router.ledger.tell_of_alerts(built.news.alert)
-        watchers = watching(config.agents, built.agents, built.notifications, router.database)
-        await stack.enter_async_context(watchers)
+        if is_watching:
+            await stack.enter_async_context(built.news)
+            router.ledger.tell_of_alerts(built.news.alert)
+            watchers = watching(config.agents, built.agents, built.notifications, router.database)
+            await stack.enter_async_context(watchers)
         yield
 
 
 def _durable_url(config: Config) -> str:
     """A file of its own, or the same PostgreSQL."""
-    if config.database.startswith("postgresql"):
-        return config.database
+    url = database_url(config.database)
+    if url.get_backend_name() == "postgresql":
+        return url.render_as_string(hide_password=False)
     return f"sqlite:///{config.data_dir / DURABLE_FILE}"
 
 

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from gateway.agent_tools import AgentTools
 from gateway.agents.agents import Agents
-from gateway.app.agents import BuiltAgents, built_agents, carried_out
+from gateway.app.agents import (
+    BuiltAgents,
+    CarriesOut,
+    built_agents,
+    carried_out,
+    is_to_carry_out,
+)
 from gateway.app.pin_watch import PinWatch
 from gateway.app.router import Router, opened_router
 from gateway.app.services import Services, opened_services
@@ -70,12 +76,12 @@ async def opened(
     config: Config,
     *,
     more_providers: Sequence[ProviderSettings] = (),
-    carries_out_runs: bool = False,
+    carries_out: CarriesOut = "nothing",
 ) -> AsyncIterator[Gateway]:
     """The gateway, until the end of the block; no service has to be there for it to open.
 
-    Runs of agents begin and go on here only if it `carries_out_runs`; what was asked of agents is
-    stored either way, and done by whoever does.
+    Runs of agents begin and go on here only if it carries out `all` that agents do, or `runs` and
+    no other process does; what was asked of agents is stored either way.
     """
     async with AsyncExitStack() as stack:
         # Opened in this order, closed in reverse.
@@ -101,8 +107,10 @@ async def opened(
             universe.listed(within_seconds=LISTING_SECONDS),
             _found(services, grpc, within_seconds=LISTING_SECONDS),
         )
-        if carries_out_runs and not config.agents.is_empty:
-            await stack.enter_async_context(carried_out(built, config, router))
+        if not config.agents.is_empty and await is_to_carry_out(built, carries_out):
+            is_watching = carries_out == "all"
+            carrying = carried_out(built, config, router, is_watching=is_watching)
+            await stack.enter_async_context(carrying)
         yield Gateway(
             owners=owners,
             others=others,

@@ -16,6 +16,7 @@ from gateway.shipped import shipped
 _MOST_SHOWN = 30
 _PLAIN = Agent("plain", "own", "")
 _BOUNDS = Bounds()
+TAKEN_NAMES = ("runs", "pause", "resume")
 
 
 class HearingConfig(Strict):
@@ -86,6 +87,13 @@ class AgentConfig(Strict):
         if value not in KINDS:
             raise ValueError(f"takes {', '.join(KINDS)}")
         return value
+
+    @field_validator("name")
+    @classmethod
+    def _is_no_word_of_the_api(cls, name: str) -> str:
+        if name in TAKEN_NAMES:
+            raise ValueError(f"{name} is a word of /v1/agents; choose another")
+        return name
 
     @field_validator("instructions")
     @classmethod

@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from starlette.requests import Request
@@ -47,6 +46,8 @@ def notification_routes(
         after = _place(request, Query(request.query_params, "after"))
         if request.method == "HEAD":
             return Response(headers=EVENT_STREAM_HEADERS)
+        # From the moment of the request on: what is told before the first read is not missed.
+        after = await agents.told_so_far() if after is None else after
         return _Streamed(agents, after, keepalive_seconds)
 
     return [Route(PATH, answering_as_openai(told), methods=["GET"])]
@@ -58,7 +59,7 @@ class _Streamed(Response):
     It holds no more than what was read at once: the next are read when these are sent.
     """
 
-    def __init__(self, agents: Agents, after: int | None, keepalive_seconds: float) -> None:
+    def __init__(self, agents: Agents, after: int, keepalive_seconds: float) -> None:
         self._agents = agents
         self._after = after
         self._keepalive_seconds = keepalive_seconds
@@ -67,7 +68,6 @@ class _Streamed(Response):
         stream = LiveStream(send, keepalive_seconds=self._keepalive_seconds)
         told = self._agents.told(after=self._after)
         # Closed at once, and not when nobody remembers it any more.
-        assert isinstance(told, AsyncGenerator)
         try:
             async with WhileConnected(receive), aclosing(told), stream.open({}):
                 async for one in told:

@@ -58,9 +58,11 @@ agent_runs = Table(
     Column("output_tokens", BigInteger, nullable=False),
     Column("cost_microusd", BigInteger),
     Index("agent_runs_by_status", "status", "agent", "position"),
-    Index("agent_runs_of_agent", "agent", "created"),
+    Index("agent_runs_of_agent", "agent", "position"),
     Index("agent_runs_by_creation", "created"),
+    Index("agent_runs_by_end", "ended"),
     Index("agent_runs_of_event", "event_id"),
+    Index("agent_runs_of_parent", "parent"),
     Index("agent_runs_of_team", "team"),
     sqlite_autoincrement=True,
 )

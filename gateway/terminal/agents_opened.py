@@ -88,5 +88,7 @@ async def _whole(
     caller.begin(LOCAL)
     async with AsyncExitStack() as stack:
         more = await stack.enter_async_context(demo_providers()) if is_demo else ()
-        opening = opened(settings, more_providers=more, carries_out_runs=carries_out)
+        opening = opened(
+            settings, more_providers=more, carries_out="runs" if carries_out else "nothing"
+        )
         yield (await stack.enter_async_context(opening)).agents

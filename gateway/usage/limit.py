@@ -126,14 +126,16 @@ class Shortage:
 
     def __str__(self) -> str:
         limit = self.limit
-        name = f"{limit.kind} {limit.name!r}" + (f" of {self.key}" if self.key else "")
+        of_key = f" of {self.key}" if self.key and not limit.is_of_runs else ""
+        name = f"{limit.kind} {limit.name!r}{of_key}"
         if self.needed is None:
             return (
                 f"the price of {self.model} is unknown, so the {name} cannot be kept; "
                 "set its price in models.yaml"
             )
         needed = f"this call may need {limit.shown(self.needed)}"
-        allowed = f"the {name} allows {limit.shown(limit.most)} in {limit.window.title}"
+        span = "one run" if limit.is_of_runs else limit.window.title
+        allowed = f"the {name} allows {limit.shown(limit.most)} in {span}"
         if self.needed > limit.most:
             return f"{allowed}; {needed}, which is more than all of it"
         resets = f"it resets at {rfc3339(self.resets_at)}"

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +31,11 @@ class House:
     config: Config
     model: LlmStandIn
     world: World
-    says: dict[str, Says] = field(default_factory=dict)
+    says: dict[str, Says]
 
     @property
     def agents(self) -> Agents:
         return self.gateway.agents
-
-    def reply(self, body: Mapping[str, Any]) -> Reply:
-        messages = body["messages"]
-        # Its instructions are its name.
-        return self.says[messages[0]["content"].split()[0]](messages)
 
     async def heard(self, topic: str, **data: Any) -> Story:
         """How the one agent that hears a topic answered it."""
@@ -74,7 +69,14 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, agents: Sequence[Mapping[str, Any]], *, places: int = 4) -> Any:
+async def house(
+    folder: Path,
+    agents: Sequence[Mapping[str, Any]],
+    *,
+    places: int = 4,
+    says: Mapping[str, Says] | None = None,
+) -> AsyncIterator[House]:
+    """What it keeps is in `folder`, for the next one that opens there."""
     world = World()
     async with LlmStandIn("openrouter") as model, over_http(task_server(world)) as url:
         server = {"url": url, "allow": ["execute_code", "search_*"]}
@@ -91,10 +93,17 @@ async def house(folder: Path, agents: Sequence[Mapping[str, Any]], *, places: in
             (folder / name).write_text(yaml.safe_dump(content), "utf-8")
         environment = {"MCP_DATABASE_DIR": str(folder / "kept")}
         config = load(folder / "gateway.yaml", environment=environment)
-        async with opened(config, carries_out_runs=True) as gateway:
-            built = House(gateway, config, model, world)
-            model.always("small", built.reply)
-            yield built
+        # What runs already may ask before all is open.
+        said = dict(says or {})
+        model.always("small", lambda body: reply(said, body))
+        async with opened(config, carries_out="all") as gateway:
+            yield House(gateway, config, model, world, said)
+
+
+def reply(said: Mapping[str, Says], body: Mapping[str, Any]) -> Reply:
+    messages = body["messages"]
+    # Its instructions are its name.
+    return said[messages[0]["content"].split()[0]](messages)
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import Connection, update
+from sqlalchemy import update
 
 from gateway.agents.event import News
 from gateway.agents.executors import Executors
@@ -199,22 +199,19 @@ async def left_behind(at: House, tool: str, arguments: Mapping[str, Any]) -> str
     gone, runs = Executors(database), RunStore(database)
     event = (await at.agents.publish(News("nobody:hears"))).event
     run = replace(runs.new("crashed", event), status="running", started=moment, attempt=1)
+    carried = update(agent_runs).where(agent_runs.c.id == run.id).values(executor=gone.id)
     call = ToolCall("call_1", tool, json.dumps(arguments))
     said = Message("assistant", (Text("I call it."),), tool_calls=(call,))
     answer = Step(run.id, 1, "ask", "model", moment)
     asked = {"id": call.id, "name": call.name, "arguments": call.arguments}
     await gone.beat()
     await runs.add([(event.id, run)])
-    await runs.begin_step(answer)
+    await database.write(lambda connection: connection.execute(carried))
+    await runs.begin_step(answer, gone.id)
     ended = replace(answer, ended=moment, outcome="ok", answer=answer_of(said, finish=None))
-    await runs.end_step(replace(ended, cost_microusd=1))
-    await runs.begin_step(Step(run.id, 2, "call", tool, moment, asked=asked))
-    is_it, is_gone = agent_runs.c.id == run.id, agent_executors.c.id == gone.id
-
-    def die(connection: Connection) -> None:
-        connection.execute(update(agent_runs).where(is_it).values(executor=gone.id))
-        # The process of this number began at another time.
-        connection.execute(update(agent_executors).where(is_gone).values(process="1.0"))
-
-    await database.write(die)
+    await runs.end_step(replace(ended, cost_microusd=1), gone.id)
+    await runs.begin_step(Step(run.id, 2, "call", tool, moment, asked=asked), gone.id)
+    # The process of this number began at another time.
+    died = update(agent_executors).where(agent_executors.c.id == gone.id).values(process="1.0")
+    await database.write(lambda connection: connection.execute(died))
     return event.id

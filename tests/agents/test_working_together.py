@@ -67,10 +67,9 @@ async def test_runs_that_wait_for_others_never_take_all_places(at: House) -> Non
         repeats(messages) if len(messages) > 2 else asks("knowing", "Well?")
     )
     at.says["knowing"] = says(Answer("Well.", before_headers=may_answer))
+    count = len(at.model.requests)
     told = [await at.told("test:asking") for _ in range(2 * PLACES)]
-    async with asyncio.timeout(10):
-        while (await at.agents.standing("knowing")).running < PLACES:
-            await asyncio.sleep(0.02)
+    await at.model.has_received(count + 2 * PLACES)
     may_answer.set()
     for one in told:
         assert (await at.story(one)).run.result == "I was told: Well."

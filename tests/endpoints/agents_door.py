@@ -92,7 +92,7 @@ async def door(
         environment = {"MCP_DATABASE_DIR": str(folder / "kept"), **(env or {})}
         config = load(folder / "gateway.yaml", environment=environment)
         gateway = await stack.enter_async_context(
-            opened(config, carries_out_runs=reply is not None)
+            opened(config, carries_out="all" if reply is not None else "nothing")
         )
         app = await stack.enter_async_context(served(config, gateway))
         yield Door(gateway, app)

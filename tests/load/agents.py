@@ -59,7 +59,7 @@ def agents(count: int, lanes: int, model_url: str) -> Measured:
 async def _agents(config: Config, count: int, lanes: int) -> Measured:
     async with opened(config) as gateway:
         accepted = await _timed(lambda: _accept(gateway, count, lanes))
-    async with opened(config, carries_out_runs=True) as gateway:
+    async with opened(config, carries_out="all") as gateway:
         memory = [_resident_bytes()]
         finished = await _timed(lambda: _all_done(gateway, count, memory))
         await _check_order(gateway, count)

@@ -81,7 +81,7 @@ async def _carry_out(config: Path) -> None:
     from gateway.app.opening import opened
     from gateway.config.settings import load
 
-    async with opened(load(config, environment=os.environ), carries_out_runs=True):
+    async with opened(load(config, environment=os.environ), carries_out="all"):
         await asyncio.Event().wait()
 
 

@@ -65,8 +65,10 @@ def upgrade() -> None:
     op.create_index(
         "agent_runs_by_status", "agent_runs", ["status", "agent", "position"], unique=False
     )
-    op.create_index("agent_runs_of_agent", "agent_runs", ["agent", "created"], unique=False)
+    op.create_index("agent_runs_of_agent", "agent_runs", ["agent", "position"], unique=False)
     op.create_index("agent_runs_by_creation", "agent_runs", ["created"], unique=False)
+    op.create_index("agent_runs_by_end", "agent_runs", ["ended"], unique=False)
+    op.create_index("agent_runs_of_parent", "agent_runs", ["parent"], unique=False)
     op.create_index("agent_runs_of_event", "agent_runs", ["event_id"], unique=False)
     op.create_index("agent_runs_of_team", "agent_runs", ["team"], unique=False)
     op.create_table(
