@@ -63,6 +63,10 @@ class Executors:
         """The others that carry nothing out any more."""
         return [one.id for one in await self._others() if self._is_gone(one)]
 
+    async def leave(self) -> None:
+        """Carry nothing out any more."""
+        await self.forget(self.id)
+
     async def others_live(self) -> bool:
         """Whether another process carries out what there is, as far as one look can tell."""
         return any(self._seems_to_live(one) for one in await self._others())

@@ -9,13 +9,11 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
     and_,
     delete,
     exists,
     func,
     insert,
-    or_,
     select,
     update,
 )
@@ -23,28 +21,23 @@ from sqlalchemy import (
 from gateway.agents.event import Event
 from gateway.agents.pauses import ALL
 from gateway.agents.run import ENDED, Run, Status, Step, Wanted
+from gateway.agents.run_reading import RunReading
 from gateway.agents.run_rows import (
     RUN_COLUMNS,
-    STEP_COLUMNS,
     run_of,
     run_row,
-    step_of,
     step_row,
     written,
 )
-from gateway.agents.storable import storable
-from gateway.clock import Clock, now
-from gateway.errors import NotFound, Refused
-from gateway.storage.agent_tables import agent_executors, paused_agents, suggestions
+from gateway.errors import Refused
 from gateway.storage.agent_tables import agent_runs as runs
 from gateway.storage.agent_tables import agent_steps as steps
-from gateway.storage.database import Database
+from gateway.storage.agent_tables import paused_agents, suggestions
 from gateway.storage.statement import Statement
 from gateway.storage.tables import microseconds
 
 _ADD = Statement(lambda insert: insert(runs).on_conflict_do_nothing(index_elements=["occasion"]))
 _EARLIER = runs.alias("earlier")
-_MOST_SUGGESTED = 3
 _PRUNED_AT_ONCE = 500
 
 
@@ -56,10 +49,8 @@ class Room:
     concurrency: int
 
 
-class RunStore:
-    def __init__(self, database: Database, *, clock: Clock = now) -> None:
-        self._database = database
-        self._clock = clock
+class RunStore(RunReading):
+    """What is recorded is written here, alone by whoever carries the run."""
 
     def new(self, agent: str, event: Event, **more: Any) -> Run:
         """A run that is not stored yet, and waits."""
@@ -84,99 +75,6 @@ class RunStore:
                 beside(connection)
 
         await self._database.write(work)
-
-    async def run(self, run_id: str) -> Run:
-        """Raises:
-        NotFound: there is none; with those that are alike.
-        """
-        run_id = storable(run_id)
-        found = await self._read(select(*RUN_COLUMNS).where(runs.c.id == run_id))
-        if found:
-            return found[0]
-        alike = select(*RUN_COLUMNS).where(runs.c.id.startswith(run_id[:8], autoescape=True))
-        near = await self._read(alike.order_by(runs.c.position.desc()).limit(_MOST_SUGGESTED))
-        raise NotFound(
-            f"no run is named {run_id[:60]!r}; `gateway agents logs` lists the latest",
-            suggestions=[one.id for one in near],
-        )
-
-    async def opened(self, run_id: str) -> tuple[Run, Sequence[Step]]:
-        """A run and its steps, of one moment.
-
-        Raises:
-            NotFound: there is none.
-        """
-
-        def work(connection: Connection) -> tuple[Run, Sequence[Step]] | None:
-            row = connection.execute(select(*RUN_COLUMNS).where(runs.c.id == run_id)).first()
-            if row is None:
-                return None
-            return run_of(row), [step_of(one) for one in connection.execute(_steps(run_id))]
-
-        found = await self._database.read(work)
-        return found or (await self.run(run_id), ())
-
-    async def of_occasion(self, occasion: str) -> Run | None:
-        found = await self._read(select(*RUN_COLUMNS).where(runs.c.occasion == occasion))
-        return found[0] if found else None
-
-    async def listed(
-        self,
-        *,
-        agent: str | None = None,
-        status: Status | None = None,
-        since: datetime | None = None,
-        event_id: str | None = None,
-        team: str | None = None,
-        parent: str | None = None,
-        limit: int = 50,
-    ) -> Sequence[Run]:
-        """The latest first."""
-        wanted = {
-            "agent": agent and storable(agent),
-            "status": status,
-            "event_id": event_id,
-            "team": team,
-            "parent": parent,
-        }
-        query = select(*RUN_COLUMNS).where(
-            *(runs.c[name] == value for name, value in wanted.items() if value is not None)
-        )
-        if since is not None:
-            query = query.where(runs.c.created >= microseconds(since))
-        return await self._read(query.order_by(runs.c.position.desc()).limit(limit))
-
-    async def results(self, agent: str, *, before: Run, limit: int) -> Sequence[Run]:
-        """The last runs of an agent that ended well, the latest first."""
-        query = select(*RUN_COLUMNS).where(
-            runs.c.agent == agent,
-            runs.c.status == "done",
-            runs.c.created < microseconds(before.created),
-        )
-        return await self._read(query.order_by(runs.c.position.desc()).limit(limit))
-
-    async def counts(self, *, since: datetime) -> Mapping[str, Mapping[Status, int]]:
-        """How many runs each agent has: those that wait or run, and those that ended `since`."""
-        query = (
-            select(runs.c.agent, runs.c.status, func.count())
-            .where(
-                or_(
-                    runs.c.status.in_(("waiting", "running", "paused")),
-                    runs.c.ended >= microseconds(since),
-                )
-            )
-            .group_by(runs.c.agent, runs.c.status)
-        )
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        counted: dict[str, dict[Status, int]] = {}
-        for agent, status, count in rows:
-            counted.setdefault(agent, {})[status] = count
-        return counted
-
-    async def steps(self, run_id: str) -> Sequence[Step]:
-        query = _steps(run_id)
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return [step_of(row) for row in rows]
 
     async def claim(self, rooms: Sequence[Room], executor: str, *, most: int) -> Sequence[Run]:
         """The oldest runs that may begin, which from now on are this process's.
@@ -279,14 +177,6 @@ class RunStore:
 
         return await self._database.write(work)
 
-    async def wanted(self, executor: str) -> Mapping[str, Wanted]:
-        """What is wanted of the runs that a process carries out."""
-        query = select(runs.c.id, runs.c.wanted).where(
-            runs.c.executor == executor, runs.c.status == "running", runs.c.wanted.is_not(None)
-        )
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return dict(map(tuple, rows))
-
     async def set_status(self, run_id: str, status: Status, *, of: Iterable[Status]) -> None:
         """Raises:
         NotFound: there is no such run.
@@ -305,21 +195,6 @@ class RunStore:
             raise Refused(
                 f"run {run.id} is {run.status}; that can be done to one that is {' or '.join(of)}"
             )
-
-    async def carried_by(self, executor: str) -> Sequence[Run]:
-        return await self._read(
-            select(*RUN_COLUMNS).where(runs.c.executor == executor, runs.c.status == "running")
-        )
-
-    async def left_by(self) -> Sequence[str]:
-        """The processes whose runs nobody carries: they are not among those that live."""
-        living = select(agent_executors.c.id)
-        query = select(runs.c.executor).where(
-            runs.c.status == "running", runs.c.executor.not_in(living)
-        )
-        return await self._database.read(
-            lambda connection: list(connection.scalars(query.distinct()))
-        )
 
     async def release(self, run: Run, executor: str) -> None:
         """Let a run wait again that this process carried, unless another one does by now."""
@@ -373,14 +248,6 @@ class RunStore:
                 connection.execute(delete(table).where(table.c[column].in_(gone)))
 
         await self._database.write(work)
-
-    async def _read(self, query: Select[Any]) -> Sequence[Run]:
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return [run_of(row) for row in rows]
-
-
-def _steps(run_id: str) -> Select[Any]:
-    return select(*STEP_COLUMNS).where(steps.c.run_id == run_id).order_by(steps.c.number)
 
 
 def _values(run: Run) -> dict[str, Any]:

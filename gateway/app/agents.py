@@ -122,6 +122,8 @@ async def carried_out(
 
     async with AsyncExitStack() as stack:
         await built.executors.beat()
+        # Last of all: what is under way then is for whoever lives.
+        stack.push_async_callback(built.executors.leave)
         durable = Durable(
             _durable_url(config), built.executors.id, built.carrying, adopted=adopted, left=left
         )

@@ -92,9 +92,9 @@ class AgentsWorld:
         (run,) = await self.runs.claim([Room(agent, 99)], "a-process", most=99)
         for number, step in enumerate(steps, start=1):
             own = replace(step, run_id=run.id, number=number, began=self.now)
-            await self.runs.begin_step(own)
+            await self.runs.begin_step(own, "a-process")
             self.router.world.now += timedelta(seconds=1)
-            await self.runs.end_step(replace(own, ended=self.now))
+            await self.runs.end_step(replace(own, ended=self.now), "a-process")
         if ended:
             self.router.world.now += timedelta(seconds=5)
             await self.runs.end(replace(run, ended=self.now, **ended))
@@ -201,6 +201,7 @@ def _carrying(
     return Carrying(
         runs,
         agents,
+        "this process",
         Asking(completion, world.catalog.get, world.clock),
         Calling(
             lambda _: Toolbox([]),
