@@ -81,6 +81,10 @@ def serve(
 
     Example: gateway serve --public-url https://gateway.example.com
     """
+    from gateway.config.process import without_fork_support_of_grpc
+
+    # Before anything imports gRPC.
+    without_fork_support_of_grpc()
     from gateway.app.demo import demo_providers
     from gateway.config.settings import load
     from gateway.server import configure_logging, run

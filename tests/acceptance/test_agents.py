@@ -129,7 +129,7 @@ async def test_chatgpt_finds_and_reads_the_tasks(example: Example) -> None:
 async def test_chatgpt_reads_how_a_task_came_about(example: Example) -> None:
     review = (await example.tasks())["agent:review"]
     document = await example.office.read(f"run:{review['run_id']}")
-    for said in (example.commit, "list_tasks", "create_task", review["id"], MODEL):
+    for said in ("git:commit", example.commit, "list_tasks", "create_task", review["id"], MODEL):
         assert said in document["text"]
     assert document["metadata"]["status"] == "done"
     found = await example.office.found("what did the review agent find today")
