@@ -100,7 +100,8 @@ class AgentTools:
         return Answer({"runs": [run_to_json(one) for one in runs]})
 
     async def pause_agent(self, arguments: Arguments) -> Answer:
-        await self._agents.pause(arguments["agent"], by=_who())
+        stops = arguments.get("stop_runs", False)
+        await (self._agents.stop if stops else self._agents.pause)(arguments["agent"], by=_who())
         return Answer({"agent": arguments["agent"], "state": "paused"})
 
     async def resume_agent(self, arguments: Arguments) -> Answer:
@@ -217,25 +218,27 @@ class AgentTools:
                 name,
                 title,
                 description,
-                {"agent": _NAME},
+                properties,
                 answer,
                 call,
                 required=("agent",),
                 effect=_WRITES,
                 takes_key=True,
             )
-            for name, title, description, call in (
+            for name, title, description, properties, call in (
                 (
                     "pause_agent",
                     "Pause an agent",
                     "No new run of it begins until it is resumed; what it hears meanwhile waits. "
-                    "* stops all agents at once, also the runs that are under way.",
+                    "stop_runs ends what runs of it, too; * stops all agents, with all their runs.",
+                    {"agent": _NAME, "stop_runs": {"type": "boolean", "default": False}},
                     self.pause_agent,
                 ),
                 (
                     "resume_agent",
                     "Resume an agent",
                     "Let a paused agent go on with what waits for it. * ends a stop of all.",
+                    {"agent": _NAME},
                     self.resume_agent,
                 ),
             )

@@ -134,6 +134,14 @@ class Agents:
         if name == ALL:
             await self._want("kill")
 
+    async def stop(self, name: str, *, by: str) -> None:
+        """Pause an agent, and end what runs of it too: the kill switch for one."""
+        await self.pause(name, by=by)
+        if name != ALL:
+            running = await self._runs.listed(agent=name, status="running")
+            await self._runs.want("kill", agent=name)
+            self._carrying.stop([one.id for one in running])
+
     async def resume(self, name: str, *, by: str = "") -> None:
         """Begin again with what waits."""
         if name != ALL:

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 _BEFORE_ANY_CALL = (Refused, NotFound, PermissionDenied)
 ENDS: Mapping[Wanted, End] = {
     "cancel": End("cancelled", "a person cancelled it"),
-    "kill": End("stopped", "a person stopped all agents", "kill switch"),
+    "kill": End("stopped", "a person stopped its agent", "kill switch"),
     "pause": End("paused", "a person paused it"),
 }
 

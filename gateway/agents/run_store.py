@@ -160,8 +160,10 @@ class RunStore(RunReading):
 
         return await self._database.write(work)
 
-    async def want(self, wanted: Wanted, *, run_id: str | None = None) -> Sequence[str]:
-        """Ask of one run, or of all, that it stops; what only waits stops at once."""
+    async def want(
+        self, wanted: Wanted, *, run_id: str | None = None, agent: str | None = None
+    ) -> Sequence[str]:
+        """Ask of one run, an agent's, or all that they stop; tells of which none is carried out."""
 
         def work(connection: Connection) -> Sequence[str]:
             open_runs: list[ColumnElement[bool]] = [
@@ -169,6 +171,8 @@ class RunStore(RunReading):
             ]
             if run_id is not None:
                 open_runs.append(runs.c.id == run_id)
+            if agent is not None:
+                open_runs.append(runs.c.agent == agent)
             found = connection.execute(select(runs.c.id, runs.c.status).where(*open_runs)).all()
             changed = [one for one, status in found if status == "running"]
             if changed:

@@ -81,6 +81,13 @@ class _Doors:
         await self._agents.pause(agent.name, by=who.name)
         return _json(standing_to_json(await self._agents.standing(name)))
 
+    async def stop(self, request: Request) -> Response:
+        who, name = acting_owner(request.state.caller), path_id(request, "name")
+        read_one(NoBody, await request.body())
+        agent = self._agents.agent(name)
+        await self._agents.stop(agent.name, by=who.name)
+        return _json(standing_to_json(await self._agents.standing(name)))
+
     async def resume(self, request: Request) -> Response:
         who, name = acting_owner(request.state.caller), path_id(request, "name")
         read_one(NoBody, await request.body())
@@ -157,6 +164,7 @@ def agent_routes(agents: Agents) -> list[BaseRoute]:
         _acting(f"{run}/replay", doors.replay),
         _reading(agent, doors.one),
         _acting(f"{agent}/pause", doors.pause),
+        _acting(f"{agent}/stop", doors.stop),
         _acting(f"{agent}/resume", doors.resume),
     ]
 

@@ -91,16 +91,27 @@ def run(
 
 
 @agents.command("pause")
-def pause(name: OneOrAll = None, every: All = False, config: ConfigFile = None) -> None:
+def pause(
+    name: OneOrAll = None,
+    every: All = False,
+    stop: Annotated[bool, typer.Option("--stop", help="End what runs of it, too.")] = False,
+    config: ConfigFile = None,
+) -> None:
     """Let no new run of an agent begin; what it hears meanwhile waits.
 
-    With --all, also what is under way is stopped, in every gateway on this database.
+    With --stop or --all, also what is under way ends, in every gateway on this database.
 
     Example: gateway agents pause review
     """
     whom = _one_or_all(name, every=every)
-    worked(load_settings(config), lambda agents: agents.pause(whom, by=LOCAL.name))
-    typer.echo("all agents are stopped" if every else f"{whom} is paused")
+
+    async def work(agents: "Agents") -> None:
+        await (agents.stop if stop else agents.pause)(whom, by=LOCAL.name)
+
+    worked(load_settings(config), work)
+    typer.echo(
+        "all agents are stopped" if every else f"{whom} is {'stopped' if stop else 'paused'}"
+    )
 
 
 @agents.command("resume")

@@ -177,6 +177,21 @@ async def test_the_kill_switch_of_another_process_stops_what_runs_and_what_waits
     assert (await at.story(later)).run.status == "done"
 
 
+async def test_the_kill_switch_of_one_agent_leaves_the_others(at: House) -> None:
+    never, soon = asyncio.Event(), asyncio.Event()
+    at.says["waiting"] = says(Answer(before_headers=never))
+    at.says["sleepy"] = says(Answer("Awake.", before_headers=soon))
+    count = len(at.model.requests)
+    hanging, other = await at.told("test:waiting"), await at.told("test:sleepy")
+    await at.model.has_received(count + 2)
+    await at.agents.stop("waiting", by="alice")
+    assert stopped_by(await at.story(hanging)) == ("stopped", "kill switch")
+    soon.set()
+    assert (await at.story(other)).run.status == "done"
+    assert (await at.agents.standing("sleepy")).paused is None
+    await at.agents.resume("waiting")
+
+
 async def test_a_dry_run_only_proposes_what_writes(at: House) -> None:
     at.says["dry"] = says(wants("list_tasks"), CREATE, Answer("Proposed."))
     story = await at.heard("test:dry")
