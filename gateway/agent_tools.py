@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, get_args
 
 from gateway import caller, idempotency
+from gateway.agents.agent import agent_of_caller
 from gateway.agents.agents import MOST_QUESTION_CHARACTERS, Agents
 from gateway.agents.as_json import (
     run_to_json,
@@ -59,8 +60,10 @@ class AgentTools:
         who = caller.current()
         if not who.is_owner:
             return ()
-        # Where everybody reads everything, only who has a key may do something.
-        return [one for one in self._tools if who.may_spend or one.effect is Effect.READ]
+        # Where everybody reads everything, only who has a key may do something; and an agent has
+        # hands of its own, within its bounds.
+        may_act = who.may_spend and agent_of_caller(who.name) is None
+        return [one for one in self._tools if may_act or one.effect is Effect.READ]
 
     async def list_agents(self, _: Arguments) -> Answer:
         return Answer({"agents": [standing_to_json(o) for o in await self._agents.standings()]})

@@ -9,6 +9,7 @@ from gateway.llm.tool_answers import record
 from gateway.llm.tool_frame import arguments_schema
 from gateway.tasks.store import OnCreated, Tasks
 from gateway.tasks.task import (
+    AGENT_PREFIX,
     MOST_DESCRIPTION,
     MOST_LABELS,
     MOST_NAME,
@@ -20,11 +21,10 @@ from gateway.tasks.task import (
     Filter,
     commit_of,
     drafted,
+    is_told,
 )
 from gateway.tools.tool import Answer, Arguments, Effect, Tool
 
-# Agents ask under this name, and their request is their run.
-AGENT_PREFIX = "agent:"
 MOST_LISTED = 50
 USUAL_LISTED = 20
 _TEXT: Mapping[str, Any] = {"type": "string"}
@@ -82,7 +82,7 @@ class TaskTools:
             by=who.name,
             run_id=_run_id(who),
             key=idempotency.current(),
-            on_created=self._on_created,
+            on_created=self._on_created if is_told(who) else None,
         )
         task = created.task
         return Answer({"task": task.as_json(self._url(task.id)), "is_new": created.is_new})

@@ -1,6 +1,7 @@
 """All agents: what they hear, what they do now, what they did and suggest, and how to stop them."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -214,7 +215,8 @@ class Agents:
         """
         await self._stop(run_id, "cancel")
         for child in await self._runs.listed(parent=run_id):
-            if not child.has_ended:
+            # It may end by itself just now.
+            with suppress(Refused):
                 await self.cancel_run(child.id)
 
     async def pause_run(self, run_id: str) -> None:

@@ -100,6 +100,10 @@ class Calling:
         own = OwnTools.of(acting.agent).by_name.get(name)
         if own is not None:
             check_arguments(arguments, own.parameters or {}, tool=name)
+            if name == DELEGATE and acting.agent.only_proposes(name):
+                raise InvalidRequest("in a dry run no other agent is asked; do without it")
+            if name == PUBLISH and acting.agent.only_proposes(name):
+                return await self._proposed(acting, move, arguments)
             return await self._own(acting, name, arguments)
         if (known := (await self._offered(acting.agent)).get(name)) is None:
             raise NotFound(f"this agent has no tool {name[:60]!r}")

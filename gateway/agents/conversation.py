@@ -73,7 +73,9 @@ def _of_event(event: Event) -> str:
     said = json.dumps(event.news.data, ensure_ascii=False, indent=1)
     if len(said) > MOST_EVENT_CHARACTERS:
         said = f"{said[:MOST_EVENT_CHARACTERS]}\n[Cut here: {len(said):,} characters in all.]"
-    subject = f" about {event.news.subject}" if event.news.subject else ""
+    # On one line, or it could look like something else that the gateway says.
+    about = " ".join(event.news.subject.split())
+    subject = f" about {about}" if about else ""
     return f"{event.topic}{subject}, at {rfc3339(event.time)}, from {event.news.source}:\n{said}"
 
 

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Callable
 
 from gateway import caller
+from gateway.agents.agent import agent_of_caller
 from gateway.agents.notification import NotificationKind
 from gateway.agents.notifications import Notifications
 from gateway.agents.suggestion import Suggestion
 from gateway.agents.suggestion_store import SuggestionStore
 from gateway.caller import Caller
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, PermissionDenied
 from gateway.idempotency import keyed
 from gateway.tools.result import written
 from gateway.tools.toolbox import Toolbox
@@ -36,6 +37,7 @@ class Deciding:
         Refused: somebody decided about it before; says who and when.
         GatewayError: its call failed; it may be accepted again.
         """
+        _check_person(who)
         before = await self._suggestions.suggestion(suggestion_id)
         if before.tool is not None:
             # A call that this person may not make is no decision.
@@ -59,6 +61,7 @@ class Deciding:
         NotFound: there is no such suggestion.
         Refused: somebody decided about it before; says who and when.
         """
+        _check_person(who)
         decided = await self._suggestions.dismiss(suggestion_id, who.name, note)
         await self._tell("suggestion.dismissed", decided)
         return decided
@@ -74,3 +77,8 @@ class Deciding:
     async def _tell(self, kind: NotificationKind, decided: Suggestion) -> None:
         said = {"suggestion_id": decided.id, "run_id": decided.run_id, "by": decided.decided_by}
         await self._notifications.tell(kind, decided.title, said)
+
+
+def _check_person(who: Caller) -> None:
+    if agent_of_caller(who.name) is not None:
+        raise PermissionDenied("agents suggest, and people decide")

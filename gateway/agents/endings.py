@@ -8,7 +8,10 @@ from gateway.agents.event_store import EventStore
 from gateway.agents.notification import NotificationKind
 from gateway.agents.notifications import Notifications
 from gateway.agents.run import Run, Status
+from gateway.agents.storable import cut
 
+# The whole of it is in the run.
+MOST_RESULT = 20_000
 _KINDS: Mapping[Status, NotificationKind] = {
     "done": "run.done",
     "failed": "run.failed",
@@ -42,8 +45,8 @@ def _news(run: Run, event: Event) -> News:
         "run_id": run.id,
         "status": run.status,
         "guard": run.guard,
-        "result": run.result,
-        "because": run.because,
+        "result": cut(run.result or "", MOST_RESULT) or None,
+        "because": cut(run.because or "", MOST_RESULT) or None,
         "answered": event.topic,
     }
     return News(

@@ -1,6 +1,7 @@
 """What agents do beside calling tools: propose, ask another agent and wait for it, tell of news."""
 
 import asyncio
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -15,12 +16,19 @@ from gateway.agents.run import Run
 from gateway.agents.run_store import RunStore
 from gateway.agents.suggestion import Suggestion
 from gateway.agents.suggestion_store import SuggestionStore
-from gateway.agents.topic import checked_topic
+from gateway.agents.topic import RESERVED, checked_topic
 from gateway.errors import DeadlineExceeded, InvalidRequest, ToolFailed
 
 QUESTION = "question:asked"
-# What the gateway tells of itself no agent may tell.
-RESERVED = ("agent", "budget", "provider", "schedule")
+# A person who accepts one of these would decide about something that is not shown.
+UNPROPOSED = (
+    "accept_suggestion",
+    "dismiss_suggestion",
+    "pause_agent",
+    "resume_agent",
+    "ask_agent",
+)
+_TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LOOK_SECONDS = 0.5
 
 Arguments = Mapping[str, Any]
@@ -50,6 +58,7 @@ class ActingHands:
 
     async def propose(self, acting: Acting, arguments: Arguments) -> Suggestion:
         run = acting.run
+        _check_tool(arguments.get("tool"))
         suggestion = await self._suggestions.open(
             run.id,
             run.agent,
@@ -128,3 +137,10 @@ class ActingHands:
                 if run is not None and run.has_ended:
                     return run
                 await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _check_tool(name: str | None) -> None:
+    if name is not None and (name in UNPROPOSED or not _TOOL_NAME.fullmatch(name)):
+        raise InvalidRequest(
+            f"tool: {name[:60]!r} cannot be proposed; name a tool that does the work"
+        )

@@ -86,6 +86,6 @@ class OwnTools:
         tools = [_PROPOSE]
         if agent.delegates_to:
             tools.append(_delegate(agent.delegates_to))
-        if agent.caller.may_use_tool(PUBLISH):
+        if PUBLISH in agent.tools:
             tools.append(_PUBLISH)
         return cls({one.name: one for one in tools})

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from gateway.agents.topic import MOST_CHARACTERS, checked_topic
+from gateway.agents.topic import MOST_CHARACTERS, RESERVED, checked_topic
 from gateway.agents.webhook_secrets import WebhookSecrets
 from gateway.clock import Clock, now
 from gateway.errors import ConfigurationError, InvalidRequest, Unauthenticated
@@ -95,7 +95,9 @@ def _of_github(headers: Mapping[str, str], body: bytes, secret: str | None) -> D
     digest = hmac.new(_known(secret, "GitHub").encode(), body, hashlib.sha256).hexdigest()
     if not _is_same(signature, f"sha256={digest}"):
         raise Unauthenticated("X-Hub-Signature-256: is not the signature of this body")
-    event, delivery = _told(headers, "X-GitHub-Event"), _told(headers, "X-GitHub-Delivery")
+    event = _told(headers, "X-GitHub-Event")
+    # GitHub signs the body alone: sent again under other headers it is still the same.
+    delivery = hashlib.sha256(body).hexdigest()
     data = _json(body)
     return Delivery(
         GITHUB, _topic(GITHUB, event, data.get("action")), delivery, _subject(data, event), data
@@ -143,6 +145,9 @@ def _of_standard(
     if not isinstance(kind, str) or not kind:
         raise InvalidRequest("type: is missing; it says what happened, such as invoice.paid")
     topic = checked_topic(kind.lower().replace(".", ":"))
+    if topic.partition(":")[0] in (*RESERVED, "code", "question"):
+        # Or whoever sends webhooks could speak as a watcher, or as the gateway itself.
+        topic = checked_topic(f"{STANDARD}:{topic}")
     return Delivery(STANDARD, topic, headers["webhook-id"], kind, data)
 
 

@@ -9,6 +9,10 @@ from typing import Any
 from gateway.errors import InvalidRequest
 
 MOST_CHARACTERS = 100
+# What the gateway says of itself, and only owners beside it.
+OF_THE_GATEWAY = ("agent", "budget", "provider", "schedule")
+# Nor may an agent, or whoever sends webhooks, speak as a watcher.
+RESERVED = (*OF_THE_GATEWAY, "git", "github", "gitlab", "file", "task")
 _TOPIC = re.compile(r"[a-z0-9][a-z0-9_.-]*(?::[a-z0-9][a-z0-9_.-]*)*")
 _PATTERN = re.compile(
     r"(?:[a-z0-9][a-z0-9_.-]*|\*)(?::(?:[a-z0-9][a-z0-9_.-]*|\*))*(?::\*\*)?|\*\*"

@@ -13,8 +13,8 @@ from gateway import idempotency
 from gateway.agents.agents import Agents
 from gateway.agents.as_json import run_to_json
 from gateway.agents.event import Event, News, Stored
-from gateway.agents.hands import RESERVED
 from gateway.agents.own_tools import PUBLISH
+from gateway.agents.topic import OF_THE_GATEWAY
 from gateway.caller import Caller
 from gateway.clock import rfc3339
 from gateway.endpoints.authentication import SpendersOnly, spender
@@ -152,10 +152,10 @@ def _news(body: EventBody, who: Caller, key: str | None) -> News:
     Raises:
         PermissionDenied: the gateway alone may say that.
     """
-    if not who.is_owner and body.topic.partition(":")[0] in RESERVED:
+    if not who.is_owner and body.topic.partition(":")[0] in OF_THE_GATEWAY:
         raise PermissionDenied(
-            f"topic: what begins with {', '.join(RESERVED)} the gateway says of itself; only its "
-            "owners may say it, too"
+            f"topic: what begins with {', '.join(OF_THE_GATEWAY)} the gateway says of itself; "
+            "only its owners may say it, too"
         )
     own = body.delivery_id or key
     return News(

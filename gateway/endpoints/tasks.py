@@ -28,6 +28,7 @@ from gateway.tasks.task import (
     Task,
     commit_of,
     drafted,
+    is_told,
     one_of,
 )
 from gateway.text import shown
@@ -89,7 +90,7 @@ def task_routes(
             drafted(**body.model_dump()),
             by=who.name,
             key=_key(request, who),
-            on_created=on_created,
+            on_created=on_created if is_told(who) else None,
         )
         answer = {"task": _whole(created.task, url), "is_new": created.is_new}
         return _json(answer, status=201 if created.is_new else 200)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar, cast, get_args
 
+from gateway.caller import Caller
 from gateway.clock import rfc3339
 from gateway.errors import InvalidRequest
 from gateway.text import displayable, shown
@@ -15,6 +16,8 @@ Priority = Literal["low", "medium", "high", "critical"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 UNFINISHED: tuple[Status, ...] = ("open", "in_progress")
+# Agents ask under this name, and their request is their run.
+AGENT_PREFIX = "agent:"
 TASK_TOOLS = ("create_task", "list_tasks", "update_task_status")
 
 MOST_TITLE, MOST_DESCRIPTION, MOST_NOTE, MOST_NAME, MOST_REPOSITORY = 200, 10_000, 2_000, 100, 300
@@ -26,6 +29,14 @@ _COMMIT = re.compile(r"[0-9a-f]{4,64}")
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 
 Chosen = TypeVar("Chosen", bound=str)
+
+
+def is_told(who: Caller) -> bool:
+    """Whether agents hear of a task of this caller, and so may spend for it.
+
+    That is for owners, for agents, and for a key whose tools name `create_task` itself.
+    """
+    return who.is_owner or who.name.startswith(AGENT_PREFIX) or TASK_TOOLS[0] in who.tools
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,8 +142,9 @@ def suggestion_lines(one: Suggestion) -> Iterator[str]:
     yield from (f"  {line}" for line in printable(one.reason).splitlines())
     yield from (f"  - {one_line(evidence)}" for evidence in one.evidence)
     if one.tool:
-        arguments = one_line(json.dumps(one.arguments, ensure_ascii=False))
-        yield f"  calls {one_line(one.tool)} {arguments}"
+        # All of it, and nothing hidden: a person decides by what stands here.
+        yield f"  calls {one_line(one.tool)}"
+        yield from (f"    {line}" for line in json.dumps(one.arguments, indent=1).splitlines())
     if one.decided_by:
         note = f": {one_line(one.note)}" if one.note else ""
         yield f"  {one.status} by {one_line(one.decided_by)}{note}"

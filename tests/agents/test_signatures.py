@@ -77,13 +77,23 @@ def test_github_says_what_happened_in_a_header_and_what_was_done_in_the_body() -
     )
     push = taken({name.lower(): value for name, value in headers.items()}, body)
     assert (push.source, push.topic) == ("github", "github:push")
-    assert push.delivery_id == headers["X-GitHub-Delivery"]
+    # GitHub signs no header: the same body under others is the same delivery.
+    again = taken({**headers, "X-GitHub-Event": "release", "X-GitHub-Delivery": "2"}, body)
+    assert again.delivery_id == push.delivery_id
     assert push.subject == "octo/shop: Take payments"
     assert push.data == json.loads(body)
     opened = taken(
         *by_github("pull_request", {"action": "opened", "pull_request": {"title": "Refunds"}})
     )
     assert (opened.topic, opened.subject) == ("github:pull_request.opened", "Refunds")
+    assert opened.delivery_id != push.delivery_id
+
+
+@pytest.mark.parametrize(
+    "kind", ["schedule.nightly", "git.commit", "agent.finished", "github.push"]
+)
+def test_whoever_sends_webhooks_speaks_neither_as_the_gateway_nor_as_a_watcher(kind: str) -> None:
+    assert taken(*signed({"type": kind})).topic == f"webhook:{kind.replace('.', ':')}"
 
 
 def test_a_token_of_gitlab_must_be_the_whole_token() -> None:

@@ -14,8 +14,9 @@ from gateway.tasks.task import Task
 from tests.endpoints.doors import asking
 
 KEYS = {
-    "gw_alice": Caller("alice"),
-    "gw_bob": Caller("bob"),
+    "gw_alice": Caller("alice", tools=("create_task", "*")),
+    "gw_bob": Caller("bob", tools=("create_task", "*")),
+    "gw_guest": Caller("guest"),
     "gw_owner": Caller("o", tools=(), is_owner=True),
     "gw_reader": Caller("reader", tools=("list_tasks",)),
     "gw_chat": Caller("chat", tools=("search",)),
@@ -81,6 +82,14 @@ async def test_an_idempotency_key_counts_once_for_its_caller(tmp_path: Path) -> 
         assert statuses == [201, 200, 201]
         assert ids[0] == ids[1] != ids[2]
         assert len(here.heard) == 2
+
+
+async def test_agents_hear_of_no_task_of_a_key_that_has_the_tool_by_a_pattern(
+    tmp_path: Path,
+) -> None:
+    async with door(tmp_path) as here, here.as_("gw_guest") as client:
+        assert (await client.post("/v1/tasks", json={"title": "x"})).status_code == 201
+        assert here.heard == []
 
 
 async def test_what_a_key_may_do_with_tools_it_may_do_here(tmp_path: Path) -> None:

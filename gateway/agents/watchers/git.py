@@ -14,13 +14,16 @@ from typing import Any, Self
 from gateway.agents.event import News
 from gateway.agents.watchers.git_apis import new_apis
 from gateway.agents.watchers.git_diff import (
+    ChangedFile,
     Changes,
     changed_files,
     cut_diff,
     lines_of,
     merged_files,
+    patterns,
+    with_note,
 )
-from gateway.agents.watchers.git_program import MOST_BYTES, Git
+from gateway.agents.watchers.git_program import MOST_BYTES, Git, Said
 from gateway.agents.watchers.marks import Marks
 from gateway.agents.watchers.settings import GitWatch
 from gateway.agents.watchers.surroundings import Publish, Wait
@@ -36,9 +39,12 @@ MOST_BODY_CHARACTERS = 4_000
 MOST_SUBJECT_CHARACTERS = 200
 # An event takes 256 KiB; some are left for what is around the data.
 MOST_DATA_BYTES = 240 * 1024
+_MOST_MESSAGE_BYTES = 64 * 1024
 _HEADS = "refs/heads/"
-_FORMAT = "%H%x00%P%x00%an%x00%ct%x00%s%x00%b%x00"
-_FIELDS = _FORMAT.count("%x00")
+# What its author does not write comes first: the rest may hold a zero byte, or be cut.
+_FORMAT = "%ct%x00%P%x00%an%x00%s%x00%b"
+_FIELDS = _FORMAT.count("%x00") + 1
+_ID = re.compile(r"[0-9a-f]{40,64}")
 # No program is run, whatever the repository says of its files.
 _PLAIN = (
     "--no-ext-diff",
@@ -67,6 +73,7 @@ class Commit:
     time: datetime
     subject: str
     body: str
+    is_cut: bool = False
 
 
 class GitWatcher:
@@ -126,7 +133,7 @@ class GitWatcher:
             raise BadAnswer("it has more branches than can be watched; name those that matter")
         lines = said.output.decode("utf-8", "replace").splitlines()
         named = (line.split(" ", 1) for line in lines)
-        branches = {name.removeprefix(_HEADS): tip for tip, name in named}
+        branches = {name.removeprefix(_HEADS): _id(tip) for tip, name in named}
         return {
             name: tip
             for name, tip in sorted(branches.items())
@@ -142,46 +149,51 @@ class GitWatcher:
         for branch in sorted(new, key=lambda name: (name not in old, name)):
             if new[branch] not in known:
                 await self._publish_branch(branch, new[branch], known)
-                known = [*known, new[branch]]
+                known.add(new[branch])
 
-    async def _existing(self, tips: Iterable[str]) -> Sequence[str]:
+    async def _existing(self, tips: Iterable[str]) -> set[str]:
         """After a forced push and a cleaning, some may be gone."""
-        wanted = sorted(set(tips))
+        wanted = sorted({_id(tip) for tip in tips})
         if not wanted:
-            return []
-        said = await self._git.run("rev-list", "--no-walk", "--ignore-missing", *wanted)
-        return said.output.decode().split()
+            return set()
+        return set(await self._ids("--no-walk", "--ignore-missing", lines=wanted))
 
-    async def _publish_branch(self, branch: str, tip: str, known: Sequence[str]) -> None:
-        span = (tip, "--not", *known)
-        counted = await self._git.run("rev-list", "--count", *span)
-        left_out = max(int(counted.output) - MOST_COMMITS, 0)
+    async def _ids(self, *arguments: str, lines: Sequence[str]) -> Sequence[str]:
+        said = await self._git.run("rev-list", *arguments, "--stdin", lines=lines)
+        if said.is_cut:
+            raise BadAnswer("it has more commits than can be told apart")
+        return [_id(line) for line in said.output.decode("utf-8", "replace").split()]
+
+    async def _publish_branch(self, branch: str, tip: str, known: Iterable[str]) -> None:
+        span = [tip, *(f"^{one}" for one in known)]
+        counted = await self._git.run("rev-list", "--count", "--stdin", lines=span)
+        ids = await self._ids("--topo-order", f"--max-count={MOST_COMMITS}", lines=span)
+        left_out = int(counted.output) - len(ids)
         if left_out:
             logger.warning(
                 "%s: of branch=%s the latest %d new commits are published, %d are left out",
                 self._name,
                 branch,
-                MOST_COMMITS,
+                len(ids),
                 left_out,
             )
-        for commit in await self._commits(span):
-            await self._publish_commit(branch, commit, left_out=left_out)
+        # The oldest first.
+        for id_ in reversed(ids):
+            await self._publish_commit(branch, await self._commit(id_), left_out=left_out)
             left_out = 0
 
-    async def _commits(self, span: tuple[str, ...]) -> Sequence[Commit]:
-        """The oldest first."""
+    async def _commit(self, id_: str) -> Commit:
+        """Each is read by itself, so that a long one hides no other."""
         said = await self._git.run(
             "rev-list",
-            "--topo-order",
+            "--no-walk",
             "--no-commit-header",
             "--encoding=UTF-8",
-            f"--max-count={MOST_COMMITS}",
             f"--format={_FORMAT}",
-            *span,
+            id_,
+            most_bytes=_MOST_MESSAGE_BYTES,
         )
-        fields = said.output.decode("utf-8", "replace").split("\0")
-        whole = range(0, len(fields) - _FIELDS + 1, _FIELDS)
-        return [_commit(fields[at : at + _FIELDS]) for at in reversed(whole)]
+        return _read_commit(id_, said)
 
     async def _publish_commit(self, branch: str, commit: Commit, *, left_out: int) -> None:
         changes = await self._changes(commit)
@@ -191,7 +203,7 @@ class GitWatcher:
             **_told(commit),
             "files": [one.as_json() for one in changes.files[:MOST_FILES]],
             "diff": changes.diff,
-            **_left_out(changes, commits=left_out),
+            **_left_out(commit, changes, commits=left_out),
         }
         for topic, more in _topics(commit, changes):
             try:
@@ -221,15 +233,29 @@ class GitWatcher:
             )
             if counted.is_cut:
                 return Changes(note="it changes more files than can be told of")
-            patch = await self._git.run(
-                *_OF_A_COMMIT, "-M", "-p", commit.id, most_bytes=_most_bytes(most)
-            )
+            files = changed_files(counted.output)
+            patch = await self._patch(commit, files)
         except GatewayError as error:
             logger.warning("%s: commit=%s is told without its diff", self._name, commit.id)
             return Changes(note=f"the diff could not be read: {error}")
         text = patch.output.decode("utf-8", "replace")
-        files = changed_files(counted.output)
-        return cut_diff(text, files, most_characters=most, has_more=patch.is_cut)
+        changes = cut_diff(text, files, most_characters=most, has_more=patch.is_cut)
+        if hidden := sum(one.is_hidden for one in files):
+            return with_note(changes, f"{_hidden(hidden)}; what the diff shows of them is text")
+        return changes
+
+    async def _patch(self, commit: Commit, files: Sequence[ChangedFile]) -> Said:
+        """What is code or text by its name is shown as text, whatever the repository says."""
+        most = _most_bytes(self._watch.most_diff_characters)
+        hidden = [one for one in files if one.is_hidden]
+        asked = (*_OF_A_COMMIT, "-M", "-p")
+        rest = patterns(hidden, magic="exclude")
+        shown = await self._git.run(*asked, commit.id, "--", *rest, most_bytes=most)
+        if shown.is_cut or not hidden:
+            return shown
+        paths = patterns(hidden, magic="top")
+        more = await self._git.run(*asked, "--text", commit.id, "--", *paths, most_bytes=most)
+        return Said(shown.output + more.output, more.is_cut)
 
     async def _merged(self, commit: Commit) -> Changes:
         """Only what is in none of its parents: all else came with their own commits."""
@@ -238,7 +264,12 @@ class GitWatcher:
             *_OF_A_COMMIT, "--cc", "-p", commit.id, most_bytes=_most_bytes(most)
         )
         text = said.output.decode("utf-8", "replace")
-        return cut_diff(text, merged_files(text), most_characters=most, has_more=said.is_cut)
+        files = merged_files(text)
+        changes = cut_diff(text, files, most_characters=most, has_more=said.is_cut)
+        if hidden := sum(one.is_hidden for one in files):
+            # The diff of a merge knows no way to show them.
+            return with_note(changes, f"{_hidden(hidden)}; the diff does not show them")
+        return changes
 
 
 def fitting(data: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -247,7 +278,9 @@ def fitting(data: Mapping[str, Any]) -> Mapping[str, Any]:
     while _bytes(fits) > MOST_DATA_BYTES and (fits["diff"] or fits["files"]):
         name = "diff" if fits["diff"] else "files"
         fits[name] = fits[name][: len(fits[name]) // 2]
-        fits["diff_note"] = "the diff and the files are cut to what an event takes"
+    if fits != data:
+        note = "the diff and the files are cut to what an event takes"
+        fits["diff_note"] = f"{data['diff_note']}; {note}" if "diff_note" in data else note
     return fits
 
 
@@ -255,15 +288,25 @@ def _bytes(data: Mapping[str, Any]) -> int:
     return len(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))
 
 
-def _commit(fields: Sequence[str]) -> Commit:
-    id_, parents, author, time, subject, body = fields
+def _id(text: str) -> str:
+    """What becomes an argument of a program is nothing but the name of a commit."""
+    if not _ID.fullmatch(text):
+        raise BadAnswer(f"git names a commit {text[:100]!r}, which is none")
+    return text
+
+
+def _read_commit(id_: str, said: Said) -> Commit:
+    fields = said.output.decode("utf-8", "replace").split("\0", _FIELDS - 1)
+    time, parents, *texts = [*fields, *[""] * (_FIELDS - len(fields))]
+    author, subject, body = map(_without_addresses, texts)
     return Commit(
-        id_.strip(),
+        id_,
         tuple(parents.split()),
-        _without_addresses(author[:MOST_SUBJECT_CHARACTERS]),
-        datetime.fromtimestamp(min(int(time) if time.isdigit() else 0, _LAST_SECOND), UTC),
+        author[:MOST_SUBJECT_CHARACTERS],
+        datetime.fromtimestamp(min(int(time) if time.isdecimal() else 0, _LAST_SECOND), UTC),
         subject[:MOST_SUBJECT_CHARACTERS],
-        _without_addresses(body[:MOST_BODY_CHARACTERS]),
+        body[:MOST_BODY_CHARACTERS],
+        said.is_cut or len(subject) > MOST_SUBJECT_CHARACTERS or len(body) > MOST_BODY_CHARACTERS,
     )
 
 
@@ -284,8 +327,17 @@ def _told(commit: Commit) -> Mapping[str, Any]:
     }
 
 
-def _left_out(changes: Changes, *, commits: int) -> Mapping[str, Any]:
+def _hidden(files: int) -> str:
+    return (
+        f"git is told to show {files:,} changed files of code or text as binary, by "
+        ".gitattributes, a zero byte or a size"
+    )
+
+
+def _left_out(commit: Commit, changes: Changes, *, commits: int) -> Mapping[str, Any]:
     told: dict[str, Any] = {}
+    if commit.is_cut:
+        told["message_note"] = "the message is cut"
     if changes.note:
         told["diff_note"] = changes.note
     if len(changes.files) > MOST_FILES:

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -49,10 +49,17 @@ LANGUAGES: Mapping[str, str] = {
     ".zig": "zig",
 }
 """By the ending of a file; what has none of them is no code."""
+# Of a file that has no ending, its name is one.
+_TEXTS = frozenset(
+    ".cfg .conf .css .csv .env .gitattributes .gitignore .gitmodules .gradle .htm .html .ini "
+    ".ipynb .json .lock .md .npmrc .pem .properties .rst .svg .tf .toml .txt .xml .yaml .yml "
+    "dockerfile jenkinsfile makefile".split()
+)
 
 _STATUS = {"A": "added", "D": "deleted", "R": "renamed", "C": "added"}
 _FILE = re.compile(r'^diff --(?:git "?a/.* "?b/|cc |combined )(?P<path>.*?)"?$')
 _HUNK = re.compile(r"^(?P<marks>@@+) ")
+_BINARY = "Binary files differ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,17 @@ class ChangedFile:
     added_lines: int | None = None
     deleted_lines: int | None = None
     before: str | None = None
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether git shows it as binary, while by its name it is code or text."""
+        is_text = self.ending in LANGUAGES or self.ending in _TEXTS
+        return is_text and self.added_lines is None
+
+    @property
+    def ending(self) -> str:
+        path = PurePosixPath(self.path)
+        return (path.suffix or path.name).lower()
 
     @property
     def language(self) -> str | None:
@@ -87,7 +105,7 @@ class ChangedFile:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """`note` says what of the diff is left out, and why."""
+    """`note` says what of the diff is left out or was to be hidden, and why."""
 
     files: Sequence[ChangedFile] = ()
     diff: str = ""
@@ -123,10 +141,29 @@ def _count(text: str) -> int | None:
 def merged_files(diff: str) -> Sequence[ChangedFile]:
     """From a combined diff, which says only what a merge has changed by itself."""
     counts = Counter((line.file, line.is_added) for line in lines_of(diff))
-    return [
+    counted = [
         ChangedFile(path, "modified", counts[path, True], counts[path, False])
         for path in dict.fromkeys(file for file, _ in counts)
     ]
+    return [*counted, *(ChangedFile(path, "modified") for path in _binaries(diff))]
+
+
+def _binaries(diff: str) -> Iterator[str]:
+    path = ""
+    for text in diff.split("\n"):
+        if header := _FILE.match(text):
+            path = header["path"]
+        elif text == _BINARY:
+            yield path
+
+
+def patterns(files: Sequence[ChangedFile], *, magic: str) -> Sequence[str]:
+    """Of the endings of these files: so few, and none of them what a repository has named."""
+    return [f":({magic},icase)*{ending}" for ending in sorted({one.ending for one in files})]
+
+
+def with_note(changes: Changes, note: str) -> Changes:
+    return replace(changes, note=f"{changes.note}; {note}" if changes.note else note)
 
 
 def lines_of(diff: str) -> Iterator[Line]:
@@ -148,7 +185,8 @@ def cut_diff(
     if len(diff) <= most_characters and not has_more:
         return Changes(files, diff)
     kept = diff[: diff.rfind("\n", 0, most_characters) + 1]
-    begun = sum(bool(_FILE.match(line)) for line in kept.split("\n"))
+    # One that was renamed can be shown as two.
+    begun = min(sum(bool(_FILE.match(line)) for line in kept.split("\n")), len(files))
     note = (
         f"the diff is cut after {len(kept):,} characters: it shows {begun:,} of {len(files):,} "
         "files, the last of them perhaps in part"

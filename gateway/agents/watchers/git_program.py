@@ -7,7 +7,8 @@ so that no signature is checked and no pager begun.
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,18 +68,22 @@ class Git:
             "GIT_CEILING_DIRECTORIES": str(self._repository.parent),
         }
 
-    async def run(self, *arguments: str, most_bytes: int = MOST_BYTES) -> Said:
-        """
+    async def run(
+        self, *arguments: str, most_bytes: int = MOST_BYTES, lines: Iterable[str] | None = None
+    ) -> Said:
+        """With `lines` for it to read, of which there may be more than arguments.
+
         Raises:
             BadAnswer: it failed; says how.
             DeadlineExceeded: it took too long, and was ended.
         """
-        process = await self._begin(arguments)
+        process = await self._begin(arguments, reads=lines is not None)
         try:
             async with asyncio.timeout(self._deadline_seconds):
-                said, complaint = await asyncio.gather(
+                said, complaint, _ = await asyncio.gather(
                     _read(process, process.stdout, most_bytes),
                     _read(process, process.stderr, _MOST_COMPLAINT_BYTES),
+                    _write(process.stdin, lines or ()),
                 )
                 # Also reads what is left: until then its pipes would stay open.
                 await process.communicate()
@@ -95,7 +100,9 @@ class Git:
             raise BadAnswer(f"git {arguments[0]}: {text or f'ended with {process.returncode}'}")
         return said
 
-    async def _begin(self, arguments: tuple[str, ...]) -> asyncio.subprocess.Process:
+    async def _begin(
+        self, arguments: tuple[str, ...], *, reads: bool
+    ) -> asyncio.subprocess.Process:
         try:
             return await asyncio.create_subprocess_exec(
                 "git",
@@ -103,13 +110,23 @@ class Git:
                 str(self._repository),
                 *_FIXED,
                 *arguments,
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE if reads else asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 env=self._environment,
             )
         except OSError as error:
             raise BadAnswer(f"the program git cannot be started: {error.strerror}") from error
+
+
+async def _write(pipe: asyncio.StreamWriter | None, lines: Iterable[str]) -> None:
+    if pipe is None:
+        return
+    # One that ends before it has read all says why on its own.
+    with suppress(ConnectionError):
+        pipe.write("".join(f"{line}\n" for line in lines).encode())
+        await pipe.drain()
+    pipe.close()
 
 
 async def _read(

@@ -31,6 +31,8 @@ MOST_STEPS = 60
 MOST_RESULT = 8_000
 MOST_SAID = 4_000
 MOST_ASKED = 1_500
+# As much as may be proposed, where a document has room for it.
+MOST_PROPOSED = 20_000
 MOST_ANSWERED = 2_000
 MOST_EVENT = 3_000
 _DECIDED = {
@@ -103,8 +105,9 @@ def _suggestion(one: Suggestion) -> str:
     if one.evidence:
         parts.append("\n".join(f"- {short(evidence, 400)}" for evidence in one.evidence))
     if one.tool:
-        call = f"{one.tool} {_json(one.arguments)}"
-        parts += ["The call that it proposes:", quoted(call, MOST_ASKED)]
+        # Nothing in it may hide from whoever decides: what is no ASCII is written as its number.
+        call = f"{one.tool} {json.dumps(one.arguments)}"
+        parts += ["The call that it proposes:", quoted(call, MOST_PROPOSED)]
     if one.outcome:
         parts += ["What came of it:", quoted(one.outcome, MOST_ASKED)]
     if one.status in ("open", "failed"):

@@ -1,6 +1,7 @@
 """New commits of a real repository become events, once each, whatever the repository holds."""
 
 import asyncio
+import json
 import os
 import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -481,3 +482,145 @@ async def test_a_folder_in_a_repository_is_not_the_repository_around_it(
     async with watched(repository) as shop:
         with pytest.raises(module.BadAnswer, match="not a git repository"):
             await GitWatcher(inner, shop.store.store, shop.marks).look()
+
+
+async def test_a_very_long_message_is_cut_and_hides_no_other_commit(
+    repository: Repository, tmp_path: Path
+) -> None:
+    repository.commit("Begin")
+    long = tmp_path / "message"
+    async with watched(repository) as shop:
+        await shop.look()
+        repository.commit("Older", {"a.py": "KEY = 'hidden?'\n"})
+        long.write_text("Notes\n\n" + "x" * 9 * 1024 * 1024)
+        repository.git("commit", "--quiet", "--allow-empty", "--file", str(long))
+        long.write_text("y" * 9 * 1024 * 1024)
+        repository.git("commit", "--quiet", "--allow-empty", "--file", str(long))
+        repository.commit("Newer")
+        told = await shop.commits()
+    assert [one["subject"] for one in told] == ["Older", "Notes", "y" * 200, "Newer"]
+    assert "hidden?" in told[0]["diff"]
+    assert told[1]["body"] == "x" * 4_000
+    notes = [one.get("message_note") for one in told]
+    assert notes == [None, "the message is cut", "the message is cut", None]
+
+
+async def test_what_a_message_makes_git_say_is_never_taken_for_a_commit(
+    repository: Repository, tmp_path: Path
+) -> None:
+    first = repository.commit("Begin", {"a.txt": "a\n"})
+    planted = tmp_path / "planted"
+    async with watched(repository) as shop:
+        await shop.look()
+        tree = repository.git("rev-parse", "HEAD^{tree}")
+        # In this encoding a zero byte can be written, with which fields are told apart.
+        zero = "+AAA-"
+        fields = zero.join(("x", f"--output={planted}", "", "who", "1", "s", "b", ""))
+        raw = tmp_path / "raw"
+        raw.write_text(
+            f"tree {tree}\nparent {first}\nauthor A{zero}B <a@b.org> 1800000000 -0000\n"
+            f"committer A <a@b.org> 1800000000 -0000\nencoding UTF-7\n\n{fields}\n\n{fields}\n"
+        )
+        commit = repository.git("hash-object", "-t", "commit", "-w", "--literally", str(raw))
+        repository.git("reset", "--quiet", "--hard", commit)
+        assert [one["commit"] for one in await shop.commits()] == [commit]
+    assert not planted.exists()
+
+
+@pytest.mark.parametrize("name", ["--output=x", "a" * 39, "A" * 40, "a" * 40 + "\n", "HEAD"])
+async def test_a_mark_that_names_no_commit_is_no_argument(
+    repository: Repository, name: str
+) -> None:
+    repository.commit("Begin")
+    async with watched(repository) as shop:
+        await shop.marks.set("git:shop", json.dumps({"main": name}))
+        with pytest.raises(module.BadAnswer, match="which is none"):
+            await shop.look()
+
+
+async def test_code_and_text_that_are_to_pass_for_binary_are_shown(repository: Repository) -> None:
+    repository.commit("Begin", {"old.txt": "old line\n" * 9})
+    async with watched(repository) as shop:
+        await shop.look()
+        repository.git("mv", "old.txt", "new.PY")
+        repository.commit(
+            "Hide",
+            {
+                ".gitattributes": "*.py -diff\n*.PY binary\n.env -diff\n",
+                ".env": "KEY=dotenv\n",
+                "a/attribute.py": "KEY = 'attribute'\n",
+                "new.PY": "old line\n" * 9 + "KEY = 'renamed'\n",
+                "zero.go": b"// \0\nconst Key = `zero`\n",
+                "open.rs": "// Plain.\n",
+                "logo.png": b"\x89PNG\0 pixels",
+            },
+        )
+        commit, change = await shop.look()
+    diff = commit.news.data["diff"]
+    for line in ("dotenv", "'attribute'", "'renamed'", "`zero`", "// Plain.", "*.py -diff"):
+        assert diff.count(line) == 1, line
+    assert "Binary files /dev/null and b/logo.png differ" in diff
+    assert "pixels" not in diff
+    assert "to show 4 changed files of code or text as binary" in commit.news.data["diff_note"]
+    assert change.topic == "code:change"
+
+
+async def test_what_a_size_hides_is_shown_too_and_cut_like_any_diff(
+    repository: Repository,
+) -> None:
+    repository.commit("Begin")
+    repository.git("config", "core.bigFileThreshold", "1")
+    async with watched(repository, most_diff_characters=500) as shop:
+        await shop.look()
+        repository.commit("Hide", {"a.py": "KEY = 'size'\n" + "b = 1\n" * 500})
+        (told,) = await shop.commits()
+    assert "+KEY = 'size'\n" in told["diff"]
+    assert len(told["diff"]) <= 500
+    assert "the diff is cut" in told["diff_note"]
+    assert "as binary" in told["diff_note"]
+
+
+async def test_a_merge_that_hides_code_says_so(repository: Repository) -> None:
+    repository.commit("Begin", {".gitattributes": "*.py -diff\n", "a.py": "a = 1\n"})
+    async with watched(repository) as shop:
+        await shop.look()
+        repository.git("switch", "--quiet", "--create", "other")
+        repository.commit("Theirs", {"b.py": "b = 2\n"})
+        repository.git("switch", "--quiet", "main")
+        repository.commit("Ours", {"c.py": "c = 3\n"})
+        repository.git("merge", "--quiet", "--no-commit", "other")
+        repository.commit("Merge other", {"a.py": "a = 'evil'\n"})
+        events = await shop.look()
+    merged = [one for one in events if one.news.data["subject"] == "Merge other"]
+    assert [one.topic for one in merged] == ["git:commit", "code:change"]
+    data = merged[0].news.data
+    assert [(one["path"], one.get("is_binary")) for one in data["files"]] == [("a.py", True)]
+    assert "the diff does not show them" in data["diff_note"]
+
+
+async def test_a_bare_repository_is_read_alike(repository: Repository, tmp_path: Path) -> None:
+    repository.commit("Begin")
+    bare = tmp_path / "bare"
+    repository.git("clone", "--quiet", "--bare", str(repository.folder), str(bare))
+    async with watched(repository) as shop:
+        shop.watch = GitWatch("shop", bare)
+        shop.watcher = shop.again()
+        await shop.look()
+        repository.commit("One", {"a.py": b"key = 1 # \0\n", "b.txt": "b\n"})
+        repository.git("push", "--quiet", str(bare), "main")
+        (told,) = await shop.commits()
+    assert "+key = 1 # " in told["diff"]
+    assert "+b\n" in told["diff"]
+
+
+async def test_an_address_is_taken_out_of_all_that_a_message_says(repository: Repository) -> None:
+    repository.commit("Begin")
+    async with watched(repository) as shop:
+        await shop.look()
+        repository.commit("Thanks to Bob <bob@example.org>\n\nAnd to eve@example.org.")
+        # The cut of the subject would leave the half of an address.
+        repository.commit("z" * 195 + " eve@example.org")
+        events = await shop.look()
+    assert events[0].news.data["subject"] == "Thanks to Bob"
+    assert "eve" not in str(events)
+    assert "@" not in str([(one.news.subject, one.news.data) for one in events])

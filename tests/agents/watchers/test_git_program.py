@@ -52,3 +52,16 @@ async def test_it_knows_no_variable_of_the_gateway(
     assert b"GIT_ALLOW_PROTOCOL=none" in said.output
     assert b"hidden" not in said.output
     assert b"/nowhere" not in said.output
+
+
+async def test_more_lines_than_arguments_are_read(repository: Path) -> None:
+    lines = [f"{number:040x}" for number in range(60_000)]
+    said = await Git(repository).run(
+        "rev-list", "--no-walk", "--ignore-missing", "--stdin", lines=lines
+    )
+    assert said == (b"", False)
+
+
+async def test_one_that_ends_before_it_has_read_all_says_why(repository: Path) -> None:
+    with pytest.raises(BadAnswer, match="bad revision 'nothing'"):
+        await Git(repository).run("rev-list", "--stdin", lines=["nothing"] * 100_000)
