@@ -13,6 +13,7 @@ from gateway.text import shown
 COMPLEXITIES: Mapping[str, float] = {"low": 0.2, "medium": 0.5, "high": 0.85}
 CONTEXTS: tuple[str, ...] = get_args(Context)
 # Words that say a task to a person, but are too short for the classifier to be sure of.
+SURE_ENOUGH = 0.65
 _WORDS_OF_TASK: Mapping[Task, tuple[str, ...]] = {
     "coding": ("code", "programming", "program", "debug", "sql", "software"),
     "research": ("analysis", "fact check", "comparison", "web search", "literature"),
@@ -82,8 +83,8 @@ def _task(words: str) -> Task | None:
     if words in _TASK_OF_WORDS:
         return _TASK_OF_WORDS[words]
     read = classify(words, input_tokens=0)
-    # Of words that tell it nothing the classifier sees only that they are few.
-    return read.task if read.because and read.task != "quick" else None
+    # Of words that tell it nothing the classifier sees only that they are few, or how they end.
+    return read.task if read.sureness >= SURE_ENOUGH and read.task != "quick" else None
 
 
 def _complexity(value: object) -> float | None:
