@@ -133,14 +133,14 @@ class Durable:
         """Remove what DBOS keeps of runs that it has carried out so long ago."""
 
         def forget() -> None:
-            over = self._dbos.list_workflows(
+            while over := self._dbos.list_workflows(
                 status=list(_OVER),
                 completed_before=before.isoformat(),
                 limit=_FORGOTTEN_AT_ONCE,
                 load_input=False,
                 load_output=False,
-            )
-            self._dbos.delete_workflows([one.workflow_id for one in over])
+            ):
+                self._dbos.delete_workflows([one.workflow_id for one in over])
 
         await asyncio.to_thread(forget)
 
