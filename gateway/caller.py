@@ -4,6 +4,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+# Agents ask under this name, and their request is their run.
+AGENT_PREFIX = "agent:"
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:

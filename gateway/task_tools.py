@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gateway import caller, idempotency, request_id
-from gateway.caller import Caller
+from gateway.caller import AGENT_PREFIX, Caller
 from gateway.llm.tool_answers import record
 from gateway.llm.tool_frame import arguments_schema
 from gateway.tasks.store import OnCreated, Tasks
 from gateway.tasks.task import (
-    AGENT_PREFIX,
     MOST_DESCRIPTION,
     MOST_LABELS,
     MOST_NAME,

@@ -41,6 +41,7 @@ FLOORS = (
     ("protobuf",),
     (
         "caller",
+        "cancellation",
         "keys",
         "errors",
         "clock",

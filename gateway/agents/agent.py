@@ -8,13 +8,12 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from gateway.agents.topic import Hearing
-from gateway.caller import Caller
+from gateway.caller import AGENT_PREFIX, Caller
 from gateway.usage.limit import Limit
 from gateway.usage.window import Window
 
 KINDS = ("review", "research", "documentation", "test", "debugger", "own")
 Kind = Literal["review", "research", "documentation", "test", "debugger", "own"]
-CALLER_PREFIX = "agent:"
 # Longer than any run: all that a run spends counts for it.
 _OF_A_RUN = Window.parse("rolling_30_days")
 _OF_A_DAY = Window.parse("day")
@@ -91,7 +90,7 @@ class Agent:
     def caller(self) -> Caller:
         """As whom it asks models and calls tools."""
         return Caller(
-            CALLER_PREFIX + self.name, models=self.models, tools=self.tools, is_owner=self.is_owner
+            AGENT_PREFIX + self.name, models=self.models, tools=self.tools, is_owner=self.is_owner
         )
 
     @property
@@ -120,14 +119,14 @@ class Agent:
             "microusd",
             most,
             window,
-            where={"caller": CALLER_PREFIX + self.name},
+            where={"caller": AGENT_PREFIX + self.name},
             per=("request_id",) if is_per_run else (),
         )
 
 
 def agent_of_caller(name: str) -> str | None:
     """The agent that asks under this name of a caller."""
-    return name.removeprefix(CALLER_PREFIX) if name.startswith(CALLER_PREFIX) else None
+    return name.removeprefix(AGENT_PREFIX) if name.startswith(AGENT_PREFIX) else None
 
 
 def limits_of(agents: Sequence[Agent]) -> Sequence[Limit]:

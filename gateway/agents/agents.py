@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 
-from gateway.agents.agent import CALLER_PREFIX, Agent
+from gateway.agents.agent import Agent
 from gateway.agents.carrying import ENDS, Carrying
 from gateway.agents.deciding import Deciding
 from gateway.agents.event import Event, News, Stored
@@ -20,7 +20,7 @@ from gateway.agents.run import ENDED, Run, Status, Story, Wanted
 from gateway.agents.run_store import RunStore
 from gateway.agents.suggestion import Suggestion, SuggestionStatus
 from gateway.agents.suggestion_store import SuggestionStore
-from gateway.caller import Caller
+from gateway.caller import AGENT_PREFIX, Caller
 from gateway.clock import Clock
 from gateway.errors import InvalidRequest, NotFound, Refused
 
@@ -170,7 +170,7 @@ class Agents:
         if not 0 < len(question.strip()) <= MOST_QUESTION_CHARACTERS:
             raise InvalidRequest(f"question: takes 1 to {MOST_QUESTION_CHARACTERS:,} characters")
         # Nobody hears it but those who are asked, whose runs are made here.
-        nobody = News(QUESTION, {"question": question}, by=by, only=CALLER_PREFIX)
+        nobody = News(QUESTION, {"question": question}, by=by, only=AGENT_PREFIX)
         event = (await self._events.store(nobody)).event
         runs: list[Run] = []
         for agent in agents:

@@ -1,7 +1,6 @@
 """One call of a tool by an agent: made, proposed to people, or refused, and always answered."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +15,11 @@ from gateway.agents.run import Run, Step
 from gateway.agents.steps import result_of
 from gateway.agents.suggestion import Suggestion
 from gateway.caller import Caller
+from gateway.cancellation import is_cancelled
 from gateway.clock import Clock
 from gateway.errors import GatewayError, InvalidRequest, NotFound, OutcomeUnknown
 from gateway.idempotency import keyed
-from gateway.llm.dialects.strict_json import read_json
+from gateway.llm.loop.call_text import arguments_of, cut
 from gateway.llm.loop.offered import Offered, offered
 from gateway.llm.loop.wish import Offer, Wish
 from gateway.llm.messages import ChatRequest, ToolDefinition
@@ -81,7 +81,7 @@ class Calling:
         except GatewayError as error:
             text, outcome = str(error), error.code
         except asyncio.CancelledError:
-            if _is_cancelled():
+            if is_cancelled():
                 raise
             text, outcome = "the tool was cancelled", "cancelled"
         except (Exception, BaseExceptionGroup):
@@ -92,11 +92,11 @@ class Calling:
             step,
             ended=self.clock(),
             outcome=outcome,
-            answer=result_of(_cut(displayable(text)), is_error=is_error),
+            answer=result_of(cut(displayable(text), MOST_CHARACTERS), is_error=is_error),
         )
 
     async def _made(self, acting: Acting, move: Call) -> tuple[str, str]:
-        name, arguments = move.call.name, _arguments(move.call.arguments)
+        name, arguments = move.call.name, arguments_of(move.call)
         own = OwnTools.of(acting.agent).by_name.get(name)
         if own is not None:
             check_arguments(arguments, own.parameters or {}, tool=name)
@@ -149,12 +149,6 @@ class Calling:
         return offered(tools, wish, ChatRequest(agent.model, ()))
 
 
-def _is_cancelled() -> bool:
-    """Whether we are, and not something that the tool waited for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
 def _said(suggestion: Suggestion) -> str:
     return (
         f"Proposed as {suggestion.id}: it is not done, and a person decides. Do not propose it "
@@ -165,20 +159,3 @@ def _said(suggestion: Suggestion) -> str:
 def _title(name: str, arguments: Arguments) -> str:
     subject = arguments.get("title") or arguments.get("subject") or arguments.get("name")
     return f"{name}: {subject}" if isinstance(subject, str) else f"call {name}"
-
-
-def _arguments(text: str) -> Arguments:
-    try:
-        arguments = read_json(text or "{}")
-        json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"the arguments are not JSON: {error}") from error
-    if not isinstance(arguments, dict):
-        raise InvalidRequest("the arguments must be a JSON object")
-    return arguments
-
-
-def _cut(text: str) -> str:
-    if len(text) <= MOST_CHARACTERS:
-        return text
-    return f"{text[:MOST_CHARACTERS]}\n[Cut here: {len(text):,} characters in all; ask for less.]"

@@ -16,7 +16,7 @@ from gateway.agents.asking import Asking
 from gateway.agents.calling import Acting, Calling
 from gateway.agents.conversation import Occasion, conversation
 from gateway.agents.event import Event
-from gateway.agents.moves import Ask, Call, End, Move, next_move, stopped_in_time
+from gateway.agents.moves import Ask, Call, End, next_move, stopped_in_time
 from gateway.agents.run import Run, Step, Wanted
 from gateway.agents.run_store import RunStore
 from gateway.clock import Clock
@@ -245,9 +245,8 @@ def _begun(run: Run, move: Ask | Call, clock: Clock) -> Step:
 
 
 def _over_budget(agent: Agent, error: LimitExceeded) -> End:
-    guards: Mapping[str, Move] = {
+    guards = {
         agent.run_limit.name: End("stopped", str(error), "run budget"),
         agent.day_limit.name: End("stopped", str(error), "day budget"),
     }
-    end = guards.get(error.limit)
-    return end if isinstance(end, End) else End("failed", str(error))
+    return guards.get(error.limit, End("failed", str(error)))

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from gateway.agents.agent import CALLER_PREFIX
 from gateway.agents.event import Event, News
 from gateway.agents.event_store import EventStore
 from gateway.agents.notification import NotificationKind
 from gateway.agents.notifications import Notifications
 from gateway.agents.run import Run, Status
 from gateway.agents.storable import cut
+from gateway.caller import AGENT_PREFIX
 
 # The whole of it is in the run.
 MOST_RESULT = 20_000
@@ -52,10 +52,10 @@ def _news(run: Run, event: Event) -> News:
     return News(
         "agent:finished",
         data,
-        CALLER_PREFIX + run.agent,
+        AGENT_PREFIX + run.agent,
         subject=f"{run.agent} is {run.status}",
         delivery=f"{run.id}.{run.attempt}",
         chain=(*event.news.chain, run.agent),
         cause=run.id,
-        by=CALLER_PREFIX + run.agent,
+        by=AGENT_PREFIX + run.agent,
     )

@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from gateway.agents.agent import CALLER_PREFIX, Agent
+from gateway.agents.agent import Agent
 from gateway.agents.event import Event
 from gateway.agents.event_store import EventStore, mark_shared_out
 from gateway.agents.places import Places
 from gateway.agents.run import Run
 from gateway.agents.run_store import Room, RunStore
+from gateway.caller import AGENT_PREFIX
 from gateway.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ class Feeding:
         for agent in self._agents.values():
             is_asked = news.only == agent.name
             if is_asked or (news.only is None and agent.listens(news.topic, news.data)):
-                parent = news.cause if is_asked and news.source.startswith(CALLER_PREFIX) else None
+                parent = news.cause if is_asked and news.source.startswith(AGENT_PREFIX) else None
                 run = self._runs.new(agent.name, event, parent=parent)
                 yield occasion(event, agent.name), self._guarded(agent, event, run)
 

@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from gateway.agents.agent import CALLER_PREFIX
 from gateway.agents.calling import Acting
 from gateway.agents.event import News
 from gateway.agents.event_store import EventStore
@@ -17,6 +16,7 @@ from gateway.agents.run_store import RunStore
 from gateway.agents.suggestion import Suggestion
 from gateway.agents.suggestion_store import SuggestionStore
 from gateway.agents.topic import RESERVED, checked_topic
+from gateway.caller import AGENT_PREFIX
 from gateway.errors import DeadlineExceeded, InvalidRequest, ToolFailed
 
 QUESTION = "question:asked"
@@ -89,11 +89,11 @@ class ActingHands:
         news = News(
             QUESTION,
             {"question": question},
-            CALLER_PREFIX + acting.agent.name,
+            AGENT_PREFIX + acting.agent.name,
             delivery=acting.key,
             chain=chain,
             cause=acting.run.id,
-            by=CALLER_PREFIX + acting.agent.name,
+            by=AGENT_PREFIX + acting.agent.name,
             only=name,
         )
         stored = await self._events.store(news)
@@ -118,12 +118,12 @@ class ActingHands:
             News(
                 topic,
                 arguments.get("data", {}),
-                CALLER_PREFIX + acting.agent.name,
+                AGENT_PREFIX + acting.agent.name,
                 subject=arguments.get("subject", ""),
                 delivery=acting.key,
                 chain=(*acting.event.news.chain, acting.agent.name),
                 cause=acting.run.id,
-                by=CALLER_PREFIX + acting.agent.name,
+                by=AGENT_PREFIX + acting.agent.name,
             )
         )
         self._poke()

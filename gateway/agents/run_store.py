@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -99,9 +99,10 @@ class RunStore(RunReading):
         return await self._database.write(work)
 
     def _begun(self, connection: Connection, run: Run, executor: str) -> Run:
-        changed = {"status": "running", "started": self._clock(), "attempt": run.attempt + 1}
+        begun = replace(run, status="running", started=self._clock(), attempt=run.attempt + 1)
+        changed = {"status": begun.status, "started": begun.started, "attempt": begun.attempt}
         _set(connection, run.id, {**changed, "executor": executor})
-        return Run(**{**_values(run), **changed})
+        return begun
 
     async def begin_step(self, step: Step, executor: str) -> bool:
         """A step that began before, and did not end, begins anew; False if the run is not ours."""
@@ -252,10 +253,6 @@ class RunStore(RunReading):
                 connection.execute(delete(table).where(table.c[column].in_(gone)))
 
         await self._database.write(work)
-
-
-def _values(run: Run) -> dict[str, Any]:
-    return {name: getattr(run, name) for name in run.__dataclass_fields__}
 
 
 def _running(connection: Connection) -> Mapping[str, int]:

@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health_pb2
 
 from gateway import idempotency
+from gateway.cancellation import is_cancelled
 from gateway.downstream.backoff import Backoff
 from gateway.downstream.channel import MAX_ANSWER_BYTES, open_channel
 from gateway.downstream.channel import Tls as Tls
@@ -314,7 +315,7 @@ class Service:
             yield
         except asyncio.CancelledError:
             # Closing the channel cancels its calls, but nobody cancelled the tasks in them.
-            if _is_cancelled():
+            if is_cancelled():
                 raise
             raise self._closed(is_sent_write=is_sent_write) from None
 
@@ -381,11 +382,6 @@ class Service:
             unavailable_sentence(self.name, reason, RETRY_AFTER_SECONDS),
             retry_after_seconds=RETRY_AFTER_SECONDS,
         )
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _metadata(correlation_id: str) -> _Metadata:

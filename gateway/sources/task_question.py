@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from gateway.caller import AGENT_PREFIX
 from gateway.errors import InvalidRequest
 from gateway.sources.wording import Cue
 from gateway.tasks.task import UNFINISHED, Filter, Priority, Status
@@ -14,8 +15,6 @@ from gateway.usage.span import Span, span
 if TYPE_CHECKING:
     from gateway.sources.router_question import RouterQuestion
 
-# Agents create tasks under this name.
-AGENT = "agent:"
 _STATUSES: dict[str, tuple[Status, ...]] = {
     "task_open": UNFINISHED,
     "task_doing": ("in_progress",),
@@ -126,7 +125,7 @@ class TaskQuestion:
         if not self._cues.has("task_agent"):
             return None
         words = (self._words[place].raw.lower() for place in self._agent_name)
-        return f"{AGENT}{'-'.join(words) or '*'}"
+        return f"{AGENT_PREFIX}{'-'.join(words) or '*'}"
 
     @cached_property
     def _agent_name(self) -> tuple[int, ...]:

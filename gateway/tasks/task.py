@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar, cast, get_args
 
-from gateway.caller import Caller
+from gateway.caller import AGENT_PREFIX, Caller
 from gateway.clock import rfc3339
 from gateway.errors import InvalidRequest
 from gateway.text import displayable, shown
@@ -16,8 +16,6 @@ Priority = Literal["low", "medium", "high", "critical"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 UNFINISHED: tuple[Status, ...] = ("open", "in_progress")
-# Agents ask under this name, and their request is their run.
-AGENT_PREFIX = "agent:"
 TASK_TOOLS = ("create_task", "list_tasks", "update_task_status")
 
 MOST_TITLE, MOST_DESCRIPTION, MOST_NOTE, MOST_NAME, MOST_REPOSITORY = 200, 10_000, 2_000, 100, 300

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from gateway import caller, idempotency, request_id
+from gateway.cancellation import is_cancelled
 from gateway.errors import BadAnswer, GatewayError, InvalidRequest
 from gateway.idempotency import keyed
-from gateway.llm.dialects.strict_json import read_json
+from gateway.llm.loop.call_text import arguments_of, cut
 from gateway.llm.loop.offered import Offered
 from gateway.llm.loop.piece import CallBegun, CallEnded
 from gateway.llm.messages import ToolCall
@@ -110,7 +111,7 @@ class Calls:
             error, is_quoted = displayable(str(refusal)), isinstance(refusal, BadAnswer)
             self.broken += isinstance(refusal, InvalidRequest)
         except asyncio.CancelledError:
-            if _is_cancelled():
+            if is_cancelled():
                 raise
             error = _CANCELLED
         except (Exception, BaseExceptionGroup):
@@ -118,7 +119,7 @@ class Calls:
             logger.exception("tool=%s failed", call.name)
             error = "the tool failed for a reason that only the gateway's log knows"
         if error is not None:
-            error = output = _cut(error, self._settings.most_characters)
+            error = output = cut(error, self._settings.most_characters)
             answer = None
         milliseconds = (time.perf_counter() - began) * 1000
         logger.info(
@@ -137,12 +138,12 @@ class Calls:
 
     def _fitting(self, text: str) -> str:
         most = min(self._settings.most_characters, max(self.room, LEAST_CHARACTERS))
-        output = _cut(text, int(most))
+        output = cut(text, int(most))
         self.room -= len(output)
         return output
 
     async def _answer(self, call: ToolCall) -> Answer:
-        arguments = _arguments(call)
+        arguments = arguments_of(call)
         self._admit(call)
         self.were_in_vain = False
         with keyed(_own_key(call)):
@@ -178,23 +179,6 @@ class Calls:
         return offered.label if offered else ""
 
 
-def _arguments(call: ToolCall) -> dict[str, object]:
-    name = shown(call.name)
-    try:
-        arguments = read_json(call.arguments or "{}")
-        # Python reads 1e999 as infinite and half a character as one: no tool could be sent them.
-        json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode()
-    except UnicodeEncodeError as error:
-        raise InvalidRequest(
-            f"the arguments of {name} have half a character in a text; write it whole"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"the arguments of {name} are not JSON: {error}") from error
-    if not isinstance(arguments, dict):
-        raise InvalidRequest(f"the arguments of {name} must be a JSON object")
-    return arguments
-
-
 def _own_key(call: ToolCall) -> str | None:
     """Of one call among those of an answer that is itself made under a key."""
     key = idempotency.current()
@@ -212,15 +196,3 @@ def _alike(arguments: str) -> str:
 def _number(text: str) -> float:
     number = float(text)
     return int(number) if number.is_integer() else number
-
-
-def _is_cancelled() -> bool:
-    """Whether we are, and not something that the tool waited for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def _cut(text: str, most: int) -> str:
-    if len(text) <= most:
-        return text
-    return f"{text[:most]}\n[Cut here: {len(text):,} characters in all; ask for less.]"
