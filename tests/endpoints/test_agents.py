@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from gateway.agents.agent import CALLER_PREFIX
+from gateway.caller import AGENT_PREFIX
 from tests.endpoints.agents_door import GUEST, HELPER, OWNER, PUBLISHER, door, message
 from tests.stand_ins.llm.script import Answer, Tool
 
@@ -47,7 +47,7 @@ async def test_an_agent_is_asked_and_its_run_is_told_step_by_step(tmp_path: Path
         event = (await client.get(f"/v1/events/{run['event_id']}")).json()
         assert [one["id"] for one in event["runs"]] == [run["id"]]
         [task] = (await client.get("/v1/tasks")).json()["data"]
-        assert (task["title"], task["created_by"]) == ("Remove the key", f"{CALLER_PREFIX}helper")
+        assert (task["title"], task["created_by"]) == ("Remove the key", f"{AGENT_PREFIX}helper")
 
         replayed = await client.post(f"/v1/agents/runs/{run['id']}/replay", json={"from_step": 3})
         assert (replayed.status_code, replayed.json()["replay_of"]) == (202, run["id"])
