@@ -245,7 +245,8 @@ class AgentsOffice:
 
     async def found(self, question: str) -> Sequence[Json]:
         """What ChatGPT finds."""
-        return (await self._called("search", {"query": question}))["results"]
+        results: Sequence[Json] = (await self._called("search", {"query": question}))["results"]
+        return results
 
     async def read(self, document_id: str) -> Json:
         """What ChatGPT reads of it."""

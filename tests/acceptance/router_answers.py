@@ -23,7 +23,8 @@ Question = dict[str, Any]
 
 
 def questions(name: str) -> list[Question]:
-    return tomllib.loads((GOLDEN / name).read_text("utf-8"))["question"]
+    asked: list[Question] = tomllib.loads((GOLDEN / name).read_text("utf-8"))["question"]
+    return asked
 
 
 def asked_today(question: Question, today: date) -> Question | None:

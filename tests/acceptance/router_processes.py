@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import httpx2
 import pytest
 import yaml
 from openai import APIError, AsyncOpenAI, AsyncStream
@@ -39,8 +40,8 @@ class RunningRouter:
     def openai(self, **options: Any) -> AsyncOpenAI:
         """OpenAI's own SDK, which does not try again unless it is told to."""
         options = {"max_retries": 0, "timeout": 60, "api_key": self.key, **options}
-        limits = httpx.Limits(max_connections=None)
-        client = httpx.AsyncClient(limits=limits, trust_env=False)
+        limits = httpx2.Limits(max_connections=None)
+        client = httpx2.AsyncClient(limits=limits, trust_env=False)
         return AsyncOpenAI(base_url=f"{self.url}/v1", http_client=client, **options)
 
     def http(self) -> httpx.AsyncClient:
@@ -71,7 +72,8 @@ class RunningRouter:
         """Wait until so many calls have their line: what it cost may be asked for behind them."""
 
         async def are_settled() -> bool:
-            return (await self.usage())["total"]["calls"] >= calls
+            total: int = (await self.usage())["total"]["calls"]
+            return total >= calls
 
         await until(are_settled)
 

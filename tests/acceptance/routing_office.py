@@ -8,9 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import httpx2
 from mcp import Client, ClientSession
 from mcp.client.sse import sse_client
-from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
+from mcp.client.streamable_http import streamable_http_client
 
 from gateway.config.settings import load
 from gateway.evidence.evidence import Evidence
@@ -156,7 +157,7 @@ async def over_sse(url: str, key: str) -> AsyncIterator[ClientSession]:
 @asynccontextmanager
 async def over_http(url: str, key: str) -> AsyncIterator[ClientSession]:
     async with (
-        create_mcp_http_client(headers=_bearer(key)) as http,
+        _http(key) as http,
         streamable_http_client(f"{url}/mcp", http_client=http) as (read, write),
         ClientSession(read, write) as session,
     ):
@@ -166,10 +167,14 @@ async def over_http(url: str, key: str) -> AsyncIterator[ClientSession]:
 
 @asynccontextmanager
 async def without_handshake(url: str, key: str) -> AsyncIterator[Client]:
-    async with create_mcp_http_client(headers=_bearer(key)) as http:
+    async with _http(key) as http:
         transport = streamable_http_client(f"{url}/mcp", http_client=http)
         async with Client(transport, mode="2026-07-28") as client:
             yield client
+
+
+def _http(key: str) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(headers=_bearer(key), timeout=END_SECONDS)
 
 
 def _bearer(key: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -113,14 +113,14 @@ class World:
 
 def _answer(run: int, round_: int, number: int) -> Answer:
     """It says which answer it is; and which it was, what it costs says too."""
-    said = {"text": f"Answer {number}.", "input_tokens": number}
+    said = Answer(f"Answer {number}.", input_tokens=number)
     if round_ == 0:
         task = json.dumps({"title": f"Count what is left of item {run}"})
-        return Answer(**said, tools=(Tool("create_task", task),))
+        return replace(said, tools=(Tool("create_task", task),))
     if round_ == 1:
         order = json.dumps({"sku": "LAMP-7", "count": 1, "customer": f"run {run}"})
-        return Answer(**said, tools=(Tool("reserve_items", order),))
-    return Answer(**said)
+        return replace(said, tools=(Tool("reserve_items", order),))
+    return said
 
 
 class NotedInventory(Inventory):

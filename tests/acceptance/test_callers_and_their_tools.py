@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 from mcp import ClientSession
@@ -69,7 +70,7 @@ async def session(
     gateway: GatewayProcess, transport: str, name: str | None
 ) -> AsyncIterator[ClientSession]:
     headers = {"authorization": f"Bearer {KEYS[name]}"} if name else {}
-    async with httpx.AsyncClient(headers=headers, timeout=30) as http:
+    async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
         streams = (
             sse_client(f"{gateway.base_url}/sse/", headers=headers)
             if transport == "sse"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 import yaml
@@ -66,7 +67,8 @@ async def running(folder: Path, **settings: Any) -> AsyncIterator[GatewayProcess
 
 
 async def are_up(gateway: GatewayProcess) -> bool:
-    return (await health(gateway))["status"] == "ready"
+    status: str = (await health(gateway))["status"]
+    return status == "ready"
 
 
 async def health(gateway: GatewayProcess) -> Any:
@@ -125,7 +127,7 @@ async def session(
 ) -> AsyncIterator[Session]:
     """The official client, over SSE and over Streamable HTTP of both kinds."""
     headers = {"authorization": f"Bearer {KEYS[name]}"} if name else {}
-    async with httpx.AsyncClient(headers=headers, timeout=30) as http:
+    async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
         streams = (
             sse_client(f"{gateway.base_url}/sse/", headers=headers)
             if transport == "sse"

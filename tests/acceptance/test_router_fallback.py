@@ -14,6 +14,7 @@ import httpx
 import openai
 import pytest
 import pytest_asyncio
+from openai import AsyncStream
 
 from tests.acceptance.router_processes import (
     HELLO,
@@ -111,7 +112,12 @@ async def test_the_next_provider_answers_and_the_headers_say_so(
     assert raw.headers["x-gateway-model"] == f"nanogpt/{model}"
     assert raw.headers["x-gateway-provider"] == "nanogpt"
     answer = raw.parse()
-    models = {chunk.model async for chunk in answer} if is_stream else {answer.model}
+    assert isinstance(answer, AsyncStream) is is_stream
+    models = (
+        {chunk.model async for chunk in answer}
+        if isinstance(answer, AsyncStream)
+        else {answer.model}
+    )
     assert models == {f"nanogpt/{model}"}
     route_id = raw.headers["x-gateway-route-id"]
     async with world.router.http() as browser:
@@ -181,8 +187,10 @@ async def test_a_degraded_answer_carries_its_warning_and_its_route_tells_why(
             raw = await chats.with_raw_response.create(**asked, stream=is_stream)
             assert raw.headers["x-gateway-model"] == "ollama/plain"
             assert raw.headers["x-gateway-warning"] == "the model was not offered the tools"
-            if is_stream:
-                assert "".join([_text(chunk) async for chunk in raw.parse()])
+            answer = raw.parse()
+            assert isinstance(answer, AsyncStream) is is_stream
+            if isinstance(answer, AsyncStream):
+                assert "".join([_text(chunk) async for chunk in answer])
             assert "tools" not in at_home.requests[-1].body
         text = await _route(browser, raw.headers["x-gateway-route-id"])
         assert "The answer is degraded: the model was not offered the tools." in text

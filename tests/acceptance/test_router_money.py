@@ -89,7 +89,8 @@ async def rest(stand_in: LlmStandIn, router: RunningRouter) -> None:
     await router.settles(len(stand_in.requests))
 
     async def nothing_is_reserved() -> bool:
-        return (await router.limit("all-of-it"))["reserved"] == 0
+        reserved: float = (await router.limit("all-of-it"))["reserved"]
+        return reserved == 0
 
     await until(nothing_is_reserved)
 

@@ -216,15 +216,13 @@ async def test_an_unknown_model_is_not_found_and_others_are_named(
 
 
 async def test_a_bad_request_says_what_is_wrong(client: openai.AsyncOpenAI) -> None:
+    # What a client may send, whatever the types of the SDK say.
     wrong: Any = [{"role": "wizard", "content": "Abracadabra."}]
+    warm: Any = "warm"
     with pytest.raises(openai.BadRequestError, match=r"messages\[0\].*wizard"):
         await client.chat.completions.create(model=SMALL, messages=wrong)
     with pytest.raises(openai.BadRequestError, match="temperature"):
-        await client.chat.completions.create(
-            model=SMALL,
-            messages=HELLO,
-            temperature="warm",  # type: ignore[arg-type]  # what a client may send all the same
-        )
+        await client.chat.completions.create(model=SMALL, messages=HELLO, temperature=warm)
 
 
 async def test_a_context_that_is_too_long_is_the_callers_own_error(

@@ -205,7 +205,8 @@ async def searched(call: Call, asked: Sequence[Question]) -> list[dict[str, Any]
 
     async def ask(question: Question) -> dict[str, Any]:
         async with may_ask:
-            return said(await call("search", {"query": question["ask"]}))
+            answer: dict[str, Any] = said(await call("search", {"query": question["ask"]}))
+            return answer
 
     return await asyncio.gather(*map(ask, asked))
 

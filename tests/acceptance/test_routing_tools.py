@@ -242,7 +242,11 @@ async def test_http_takes_answers_and_refuses_as_mcp_does(world: World) -> None:
         quick = (await client.post(PATHS["preemptive_route_task"], json=ROUTE)).json()
         assert (route["task"], route["is_preemptive"]) == ("coding", False)
         assert (quick["task"], quick["is_preemptive"]) == ("coding", True)
-        asked = {"context_length": 10_000, "expected_output_length": 1_000, "model": "paid-one"}
+        asked: dict[str, int | str] = {
+            "context_length": 10_000,
+            "expected_output_length": 1_000,
+            "model": "paid-one",
+        }
         posted = await client.post(PATHS["get_cost_estimate"], json=asked)
         got = await client.get(PATHS["get_cost_estimate"], params=asked)
         assert posted.json() == got.json()

@@ -1,5 +1,6 @@
 """`agents.yaml`: what it takes, what it becomes, and how it refuses what is wrong."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from gateway.agents.webhooks_out import WebhookTarget
 from gateway.config.agents_file import AgentsConfig, read_agents, without_file
 from gateway.config.settings import Config, load
 from gateway.errors import ConfigurationError
-from gateway.usage.limit import Limit
+from gateway.usage.limit import Dimension, Limit
 from gateway.usage.window import Window
 from tests.config.written import written
 
@@ -218,7 +219,7 @@ watch:
 
 def test_what_agents_may_spend_joins_the_limits(tmp_path: Path) -> None:
     config = configured(tmp_path, "agents: [{name: mine, instructions: Look.}]")
-    where = {"caller": "agent:mine"}
+    where: Mapping[Dimension, str] = {"caller": "agent:mine"}
     assert config.limits == (
         Limit(
             "agent-mine-run",

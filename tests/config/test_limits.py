@@ -1,10 +1,11 @@
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from gateway.config.settings import load
 from gateway.errors import ConfigurationError
-from gateway.usage.limit import Limit
+from gateway.usage.limit import Dimension, Limit
 from gateway.usage.window import Window
 from tests.config.written import written
 
@@ -19,7 +20,7 @@ limits:
 alerts: [90]
 """
     config = load(written(tmp_path, text), environment={})
-    where = {"tier": "paid", "model": "openrouter/*"}
+    where: Mapping[Dimension, str] = {"tier": "paid", "model": "openrouter/*"}
     assert config.limits == (
         Limit("spend", "microusd", 100_000, Window("month"), where=where),
         Limit("requests", "requests", 10, Window("day"), per=("caller", "task")),
@@ -49,7 +50,8 @@ callers:
   - {{name: alice, key_sha256: "{"a" * 64}", budget_usd: 5, requests: 10, window: week}}
   - {{name: bob, key_sha256: "{"b" * 64}", tokens: 7}}
 """
-    alice, bob = {"caller": "alice"}, {"caller": "bob"}
+    alice: Mapping[Dimension, str] = {"caller": "alice"}
+    bob: Mapping[Dimension, str] = {"caller": "bob"}
     assert load(written(tmp_path, text), environment={}).limits == (
         Limit("alice-budget", "microusd", 5_000_000, Window("week"), where=alice),
         Limit("alice-requests", "requests", 10, Window("week"), where=alice),

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from gateway.errors import ConfigurationError
 from gateway.llm.catalog.embedded import read
 from gateway.llm.catalog.override import ModelOverride
 from gateway.llm.policy import FallbackAction
-from gateway.usage.limit import Limit
+from gateway.usage.limit import Dimension, Limit
 from gateway.usage.window import Window
 from tests.config.written import written
 
@@ -47,7 +48,7 @@ def test_the_shipped_example_becomes_a_policy() -> None:
 def test_the_shipped_example_becomes_limits_and_overrides() -> None:
     config = load(environment={"GATEWAY_MODELS": str(EXAMPLE)})
     month = Window("rolling", 30)
-    subscription = {"tier": "free", "provider": "nanogpt"}
+    subscription: Mapping[Dimension, str] = {"tier": "free", "provider": "nanogpt"}
     assert config.limits == (
         Limit("nanogpt-requests", "requests", 60_000, month, where=subscription),
         Limit("paid-budget", "microusd", 20_000_000, month, where={"tier": "paid"}),

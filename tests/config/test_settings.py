@@ -186,7 +186,7 @@ def test_an_empty_variable_is_not_set() -> None:
     asked: set[str] = set()
 
     class Environment(dict[str, str]):
-        def get(self, name: str, default: object = None) -> str:  # type: ignore[override]  # records
+        def get(self, name: str, default: object = None) -> str:
             asked.add(name)
             return ""
 

@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
 from gateway.downstream.backoff import Backoff
+from gateway.downstream.capabilities import ProviderTool
 from gateway.downstream.provider import Provider
 from tests.stand_ins.provider import StandInProvider
 
-Open = Callable[..., Any]
+Connect = Callable[..., Awaitable[Provider]]
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ async def service() -> AsyncIterator[StandInProvider]:
 
 
 @pytest.fixture
-async def connect() -> AsyncIterator[Open]:
+async def connect() -> AsyncIterator[Connect]:
     """Opens a provider that is closed at the end of the test."""
     async with AsyncExitStack() as stack:
 
@@ -31,6 +32,11 @@ async def connect() -> AsyncIterator[Open]:
             return await stack.enter_async_context(Provider("market", service.address, **settings))
 
         yield open_provider
+
+
+def tools_of(provider: Provider) -> tuple[ProviderTool, ...]:
+    assert provider.capabilities is not None
+    return provider.capabilities.tools
 
 
 class States(logging.Handler):

@@ -230,7 +230,9 @@ async def test_a_stream_that_broke_before_its_first_message_is_read_again(connec
             attempts += 1
             if attempts == 1:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "not yet")
-            async for feature in whole(request, context):
+            features = whole(request, context)
+            assert isinstance(features, AsyncIterator)
+            async for feature in features:
                 yield feature
 
         server.behaviours[LIST] = second_time
@@ -246,8 +248,7 @@ async def test_a_stream_that_writes_is_sent_once(connect: Open) -> None:
         async def fails(_: Any, context: Context) -> AsyncIterator[Any]:
             nonlocal attempts
             attempts += 1
-            await context.abort(grpc.StatusCode.UNKNOWN, "broke")
-            yield None
+            yield await context.abort(grpc.StatusCode.UNKNOWN, "broke")
 
         server.behaviours[LIST] = fails
         service = await connect(server.address, exposure=MethodExposure(write=["*"]))

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.downstream.status import State
 from gateway.errors import Unavailable
+from tests.downstream.conftest import Connect, States
 from tests.stand_ins.provider import StandInProvider, echoes
 
 
@@ -17,7 +18,7 @@ async def healthy() -> AsyncIterator[StandInProvider]:
 
 
 async def test_a_service_that_says_it_is_not_serving_is_down_until_it_says_otherwise(
-    healthy, connect, states
+    healthy: StandInProvider, connect: Connect, states: States
 ) -> None:
     # Only Watch can tell within the test.
     provider = await connect(healthy, probe_seconds=1000)
@@ -34,7 +35,7 @@ async def test_a_service_that_says_it_is_not_serving_is_down_until_it_says_other
 
 
 async def test_a_service_that_does_not_serve_from_the_start_is_not_called(
-    healthy, connect, states
+    healthy: StandInProvider, connect: Connect, states: States
 ) -> None:
     await healthy.set_serving(False)
     provider = await connect(healthy)
@@ -43,7 +44,9 @@ async def test_a_service_that_does_not_serve_from_the_start_is_not_called(
     assert healthy.listings == 0
 
 
-async def test_a_service_with_health_that_dies_comes_back(healthy, connect, states) -> None:
+async def test_a_service_with_health_that_dies_comes_back(
+    healthy: StandInProvider, connect: Connect, states: States
+) -> None:
     provider = await connect(healthy, probe_seconds=1000)
     assert await states.next() == "up"
     await healthy.stop()
@@ -56,7 +59,7 @@ async def test_a_service_with_health_that_dies_comes_back(healthy, connect, stat
 
 
 async def test_a_service_without_health_is_up_when_it_lists_what_it_can(
-    service, connect, states
+    service: StandInProvider, connect: Connect, states: States
 ) -> None:
     provider = await connect(service, probe_seconds=0.01)
     assert await states.next() == "up"

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 import grpc
 import pytest
@@ -13,6 +14,7 @@ from gateway.downstream.mcp.http_client import Endpoint
 from gateway.downstream.mcp.messages import read_tools
 from gateway.errors import Unavailable
 from gateway.idempotency import keyed
+from tests.downstream.conftest import Connect
 from tests.downstream.mcp_servers import (
     QUICK,
     Open,
@@ -23,7 +25,15 @@ from tests.downstream.mcp_servers import (
     streamable,
 )
 from tests.stand_ins.http_server import serve
-from tests.stand_ins.provider import echoes, fails, in_turn, until_listed
+from tests.stand_ins.provider import (
+    Context,
+    Received,
+    StandInProvider,
+    echoes,
+    fails,
+    in_turn,
+    until_listed,
+)
 from tests.stand_ins.route_guide import FEATURES, RouteGuide
 from tests.stand_ins.task_servers import Front, World, breaking, running, task_server
 
@@ -33,7 +43,7 @@ UNAVAILABLE = fails(grpc.StatusCode.UNAVAILABLE, "the exchange is down")
 
 
 async def test_a_provider_is_told_the_key_of_a_call_and_none_where_there_is_none(
-    service, connect
+    service: StandInProvider, connect: Connect
 ) -> None:
     service.offer("order", echoes())
     provider = await connect(service)
@@ -43,7 +53,9 @@ async def test_a_provider_is_told_the_key_of_a_call_and_none_where_there_is_none
     assert [call.metadata.get(HEADER) for call in service.calls] == [KEY, None]
 
 
-async def test_each_attempt_of_a_call_has_the_same_key(service, connect) -> None:
+async def test_each_attempt_of_a_call_has_the_same_key(
+    service: StandInProvider, connect: Connect
+) -> None:
     service.offer("tool", in_turn(UNAVAILABLE, UNAVAILABLE, echoes()))
     provider = await connect(service)
     with keyed(KEY):
@@ -51,7 +63,9 @@ async def test_each_attempt_of_a_call_has_the_same_key(service, connect) -> None
     assert [call.metadata.get(HEADER) for call in service.calls] == [KEY] * 3
 
 
-async def test_calls_at_once_have_each_their_own_key(service, connect) -> None:
+async def test_calls_at_once_have_each_their_own_key(
+    service: StandInProvider, connect: Connect
+) -> None:
     service.offer("order", echoes())
     provider = await connect(service)
 
@@ -65,11 +79,12 @@ async def test_calls_at_once_have_each_their_own_key(service, connect) -> None:
 
 
 async def test_looks_at_a_provider_have_no_key_even_if_they_began_under_one(
-    service, connect
+    service: StandInProvider, connect: Connect
 ) -> None:
-    looks, answer = [], service.listing
+    looks: list[Mapping[str, str]] = []
+    answer = service.listing
 
-    async def listing(received, context) -> bytes:
+    async def listing(received: Received, context: Context) -> bytes:
         looks.append(received.metadata)
         return await answer(received, context)
 
@@ -123,7 +138,9 @@ async def test_a_read_that_is_sent_once_more_to_an_mcp_server_has_the_same_key()
     assert world.keys == [KEY, KEY]
 
 
-async def test_a_key_is_in_no_line_of_the_log_and_in_no_error(service, connect, caplog) -> None:
+async def test_a_key_is_in_no_line_of_the_log_and_in_no_error(
+    service: StandInProvider, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     service.offer("tool", UNAVAILABLE)
     provider = await connect(service)

@@ -59,7 +59,7 @@ async def test_progress_is_told_while_the_call_runs(reached: Open) -> None:
     async with reached(task_server()) as way, opened(way) as server:
         arguments = {"question": "why", "steps": 4}
         await server.call("deep_research", arguments, is_read=True, on_progress=tell)
-    assert told[-1] == (4, 4, "step 4 of 4")
+    assert told[-1] == (4.0, 4.0, "step 4 of 4")
     assert [done for done, _, _ in told] == sorted({done for done, _, _ in told})
 
 

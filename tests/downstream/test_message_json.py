@@ -6,6 +6,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from google.protobuf.message import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,8 +23,10 @@ DESCRIPTORS = compiled("kinds.proto")
 KINDS = Protocol(DESCRIPTORS)
 COMMENTS = {name: said for file in DESCRIPTORS.file for name, said in comments(file)}
 EVERYTHING = KINDS.message("kinds.Everything")
-SCHEMA = input_schema(EVERYTHING.DESCRIPTOR, COMMENTS)
-OUTPUT_SCHEMA = output_schema(EVERYTHING.DESCRIPTOR, COMMENTS)
+TREE = KINDS.message("kinds.Tree")
+DESCRIBED = KINDS.pool.FindMessageTypeByName("kinds.Everything")
+SCHEMA = input_schema(DESCRIBED, COMMENTS)
+OUTPUT_SCHEMA = output_schema(DESCRIBED, COMMENTS)
 
 
 def message(arguments: Any, kind: type[Message] = EVERYTHING) -> Any:
@@ -152,7 +155,8 @@ def test_texts_lose_what_a_reader_cannot_see() -> None:
 
 def test_a_message_that_is_no_object_in_json_stands_in_value() -> None:
     text = KINDS.message("google.protobuf.StringValue")
-    assert input_schema(text.DESCRIPTOR, {})["properties"] == {"value": {"type": "string"}}
+    described = KINDS.pool.FindMessageTypeByName("google.protobuf.StringValue")
+    assert input_schema(described, {})["properties"] == {"value": {"type": "string"}}
     assert echoed({"value": "x"}, text) == {"value": "x"}
     with pytest.raises(InvalidRequest, match="the only one is value"):
         message({"text": "x"}, text)
@@ -161,26 +165,24 @@ def test_a_message_that_is_no_object_in_json_stands_in_value() -> None:
 
 
 def test_a_message_that_contains_itself_has_a_schema_that_ends() -> None:
-    tree = KINDS.message("kinds.Tree")
-    schema = input_schema(tree.DESCRIPTOR, COMMENTS)
+    schema = input_schema(KINDS.pool.FindMessageTypeByName("kinds.Tree"), COMMENTS)
     check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
     sent = {"name": "a", "branches": [{"name": "b", "leaf": {"owner": {"name": "c"}, "size": 1}}]}
     validator.validate(sent)
     assert not validator.is_valid({"branches": [{"branches": [{"nam": "x"}]}]})
-    assert message(sent, tree).branches[0].leaf.owner.name == "c"
+    assert message(sent, TREE).branches[0].leaf.owner.name == "c"
 
 
 def test_nesting_without_end_is_refused_both_ways() -> None:
-    tree = KINDS.message("kinds.Tree")
     deep: dict[str, Any] = {}
     for _ in range(MAX_LEVELS + 1):
         deep = {"branches": [deep]}
     with pytest.raises(InvalidRequest, match="levels deep"):
-        message(deep, tree)
-    grown = tree()
+        message(deep, TREE)
+    grown = TREE()
     for _ in range(MAX_LEVELS + 1):
-        grown = tree(branches=[grown])
+        grown = TREE(branches=[grown])
     with pytest.raises(ValueError, match="levels deep"):
         to_json(grown, pool=KINDS.pool)
 
@@ -204,7 +206,7 @@ def test_the_schema_is_what_every_client_takes() -> None:
 
 def test_messages_that_double_at_every_level_do_not_make_an_endless_schema() -> None:
     levels = 30
-    file = {
+    file: dict[str, Any] = {
         "name": "bomb.proto",
         "package": "bomb",
         "message_type": [
@@ -226,8 +228,8 @@ def test_messages_that_double_at_every_level_do_not_make_an_endless_schema() -> 
             for level in range(levels + 1)
         ],
     }
-    bomb = Protocol(type(DESCRIPTORS)(file=[file])).message("bomb.M0").DESCRIPTOR
-    schema = json.dumps(input_schema(bomb, {}))
+    bomb = Protocol(FileDescriptorSet(file=[FileDescriptorProto(**file)]))
+    schema = json.dumps(input_schema(bomb.pool.FindMessageTypeByName("bomb.M0"), {}))
     assert schema.count('"f1"') <= MAX_FIELDS / 10 + MAX_DEEP
     assert "whose fields are not listed here" in schema
 

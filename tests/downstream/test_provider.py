@@ -11,6 +11,7 @@ from gateway.downstream.provider import Provider
 from gateway.downstream.status import State
 from gateway.errors import (
     BadAnswer,
+    GatewayError,
     InvalidRequest,
     NotFound,
     PermissionDenied,
@@ -18,7 +19,9 @@ from gateway.errors import (
     Refused,
     Unavailable,
 )
+from tests.downstream.conftest import Connect, tools_of
 from tests.stand_ins.provider import (
+    Behaviour,
     StandInProvider,
     answers,
     answers_raw,
@@ -33,14 +36,16 @@ from tests.stand_ins.provider import (
 MOMENT = datetime(2026, 11, 21, 12, 3, 4, tzinfo=UTC)
 
 
-async def test_a_provider_tells_what_it_offers_and_that_it_is_up(service, connect) -> None:
+async def test_a_provider_tells_what_it_offers_and_that_it_is_up(
+    service: StandInProvider, connect: Connect
+) -> None:
     schema = {"type": "object", "properties": {"symbol": {"type": "string"}}}
     service.offer("binance.get_ticker", echoes(), description="24 h", input_schema=schema)
     provider = await connect(service, clock=lambda: MOMENT)
 
     await until_listed(provider)
 
-    (tool,) = provider.capabilities.tools
+    (tool,) = tools_of(provider)
     assert (tool.name, tool.description, tool.input_schema) == (
         "binance.get_ticker",
         "24 h",
@@ -53,34 +58,38 @@ async def test_a_provider_tells_what_it_offers_and_that_it_is_up(service, connec
     assert status.retry_seconds is None
 
 
-async def test_a_tool_without_schema_or_tags_takes_any_object(service, connect) -> None:
+async def test_a_tool_without_schema_or_tags_takes_any_object(
+    service: StandInProvider, connect: Connect
+) -> None:
     service.offer("silent", echoes())
     service.offer("outspoken", echoes(), tags=["market"], input_schema={"type": "object", "a": 1})
     provider = await connect(service)
     await until_listed(provider)
 
-    silent, outspoken = provider.capabilities.tools
+    silent, outspoken = tools_of(provider)
     assert (silent.input_schema, silent.tags) == ({"type": "object"}, ())
     assert (outspoken.input_schema, outspoken.tags) == ({"type": "object", "a": 1}, ("market",))
 
 
-async def test_a_tool_whose_schema_is_garbage_costs_only_itself(service, connect) -> None:
+async def test_a_tool_whose_schema_is_garbage_costs_only_itself(
+    service: StandInProvider, connect: Connect
+) -> None:
     service.offer("good", echoes(), output_schema=["says", "nothing", "to", "us"])
     service.offer("bad", echoes(), input_schema=["no", "object"])
     provider = await connect(service)
     await until_listed(provider)
-    assert [tool.name for tool in provider.capabilities.tools] == ["good"]
+    assert [tool.name for tool in tools_of(provider)] == ["good"]
 
 
 async def test_what_a_provider_calls_itself_and_its_tools_cannot_forge_a_log_line(
-    service, connect, caplog
+    service: StandInProvider, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", logger="gateway.downstream")
     service.version = "1.0\nERROR downstream=bank state=down" + "9" * 5000
     service.offer("bad\nERROR forged" + "x" * 5000, echoes(), input_schema=["no", "object"])
     provider = await connect(service)
     await until_listed(provider)
-    assert provider.status.version.startswith("1.0 ERROR")
+    assert (provider.status.version or "").startswith("1.0 ERROR")
     messages = [record.getMessage() for record in caplog.records]
     assert any("left out tool='bad ERROR forged" in message for message in messages)
     assert all(message.isprintable() and len(message) < 250 for message in messages)
@@ -95,7 +104,9 @@ async def test_what_a_provider_calls_itself_and_its_tools_cannot_forge_a_log_lin
         [],
     ],
 )
-async def test_an_answer_keeps_its_shape_and_its_numbers(service, connect, value) -> None:
+async def test_an_answer_keeps_its_shape_and_its_numbers(
+    service: StandInProvider, connect: Connect, value: object
+) -> None:
     service.offer("tool", answers(value))
     provider = await connect(service)
     answer = await provider.invoke("tool", {})
@@ -103,7 +114,9 @@ async def test_an_answer_keeps_its_shape_and_its_numbers(service, connect, value
     assert repr(answer) == repr(value)
 
 
-async def test_arguments_arrive_as_an_object_even_when_there_are_none(service, connect) -> None:
+async def test_arguments_arrive_as_an_object_even_when_there_are_none(
+    service: StandInProvider, connect: Connect
+) -> None:
     service.offer("tool", echoes())
     provider = await connect(service)
     assert await provider.invoke("tool", {}) == {}
@@ -114,7 +127,9 @@ async def test_arguments_arrive_as_an_object_even_when_there_are_none(service, c
     assert service.calls[0].payload == b"{}"
 
 
-async def test_the_correlation_id_is_sent_as_field_and_as_metadata(service, connect) -> None:
+async def test_the_correlation_id_is_sent_as_field_and_as_metadata(
+    service: StandInProvider, connect: Connect
+) -> None:
     service.offer("tool", echoes())
     provider = await connect(service)
     await provider.invoke("tool", {}, correlation_id="request-1")
@@ -131,7 +146,7 @@ async def test_the_correlation_id_is_sent_as_field_and_as_metadata(service, conn
 
 
 async def test_arguments_that_are_no_json_are_refused_before_they_are_sent(
-    service, connect
+    service: StandInProvider, connect: Connect
 ) -> None:
     service.offer("tool", echoes())
     provider = await connect(service)
@@ -159,7 +174,7 @@ async def test_arguments_that_are_no_json_are_refused_before_they_are_sent(
     ],
 )
 async def test_an_answer_that_is_no_json_object_or_array_is_a_bad_answer(
-    service, connect, result, says
+    service: StandInProvider, connect: Connect, result: bytes, says: str
 ) -> None:
     service.offer("tool", answers_raw(result))
     provider = await connect(service)
@@ -167,7 +182,9 @@ async def test_an_answer_that_is_no_json_object_or_array_is_a_bad_answer(
         await provider.invoke("tool", {})
 
 
-async def test_an_answer_that_is_no_message_is_a_bad_answer(service, connect) -> None:
+async def test_an_answer_that_is_no_message_is_a_bad_answer(
+    service: StandInProvider, connect: Connect
+) -> None:
     service.offer("tool", sends(b"\xff\xff\xff garbage"))
     provider = await connect(service)
     with pytest.raises(BadAnswer, match="market"):
@@ -175,7 +192,7 @@ async def test_an_answer_that_is_no_message_is_a_bad_answer(service, connect) ->
 
 
 async def test_an_answer_of_eight_megabytes_arrives_and_one_over_the_limit_does_not(
-    service, connect
+    service: StandInProvider, connect: Connect
 ) -> None:
     service.offer("large", answers({"text": "x" * 8_000_000}))
     service.offer("too_large", answers({"text": "x" * 32 * 1024 * 1024}))
@@ -202,7 +219,7 @@ async def test_an_answer_of_eight_megabytes_arrives_and_one_over_the_limit_does_
     ],
 )
 async def test_a_status_becomes_our_error_and_keeps_the_message(
-    service, connect, code, error
+    service: StandInProvider, connect: Connect, code: grpc.StatusCode, error: type[GatewayError]
 ) -> None:
     service.offer("tool", fails(code, "the book of XYZ is crossed"))
     provider = await connect(service)
@@ -221,7 +238,7 @@ async def test_a_status_becomes_our_error_and_keeps_the_message(
     ],
 )
 async def test_an_error_inside_an_ok_answer_becomes_our_error(
-    service, connect, text, error
+    service: StandInProvider, connect: Connect, text: str, error: type[GatewayError]
 ) -> None:
     service.offer("tool", says_error(text))
     provider = await connect(service)
@@ -230,7 +247,7 @@ async def test_an_error_inside_an_ok_answer_becomes_our_error(
 
 
 async def test_the_message_of_an_older_provider_about_a_wrong_symbol_is_kept(
-    service, connect
+    service: StandInProvider, connect: Connect
 ) -> None:
     service.offer("tool", fails(grpc.StatusCode.INTERNAL, "HTTP error: 400 Bad Request"))
     provider = await connect(service)
@@ -238,7 +255,9 @@ async def test_the_message_of_an_older_provider_about_a_wrong_symbol_is_kept(
         await provider.invoke("tool", {})
 
 
-async def test_a_message_of_a_service_is_one_short_line(service, connect) -> None:
+async def test_a_message_of_a_service_is_one_short_line(
+    service: StandInProvider, connect: Connect
+) -> None:
     service.offer("tool", fails(grpc.StatusCode.INTERNAL, "a\r\nb\x1b[31m\u202e" + "c" * 5000))
     provider = await connect(service)
     with pytest.raises(BadAnswer) as caught:
@@ -248,7 +267,9 @@ async def test_a_message_of_a_service_is_one_short_line(service, connect) -> Non
     assert len(str(caught.value)) == len("market failed: ") + 400
 
 
-async def test_a_message_of_400_characters_is_kept_whole(service, connect) -> None:
+async def test_a_message_of_400_characters_is_kept_whole(
+    service: StandInProvider, connect: Connect
+) -> None:
     said = "a" * 300 + " — look the order up" + "b" * 80
     service.offer("tool", fails(grpc.StatusCode.INVALID_ARGUMENT, said))
     provider = await connect(service)
@@ -257,14 +278,18 @@ async def test_a_message_of_400_characters_is_kept_whole(service, connect) -> No
     assert str(caught.value) == said
 
 
-async def test_a_tool_is_called_by_the_exact_name_it_is_listed_under(service, connect) -> None:
+async def test_a_tool_is_called_by_the_exact_name_it_is_listed_under(
+    service: StandInProvider, connect: Connect
+) -> None:
     service.offer("Odd.Name/with:Signs", echoes())
     provider = await connect(service)
     assert await provider.invoke("Odd.Name/with:Signs", {}) == {}
     assert service.calls[0].name == "Odd.Name/with:Signs"
 
 
-async def test_capabilities_that_change_are_noticed(service, connect) -> None:
+async def test_capabilities_that_change_are_noticed(
+    service: StandInProvider, connect: Connect
+) -> None:
     service.offer("first", echoes())
     provider = await connect(service, probe_seconds=0.02)
     await until_listed(provider)
@@ -275,10 +300,12 @@ async def test_capabilities_that_change_are_noticed(service, connect) -> None:
 
     async with asyncio.timeout(5):
         await changed.wait()
-    assert [tool.name for tool in provider.capabilities.tools] == ["first", "second"]
+    assert [tool.name for tool in tools_of(provider)] == ["first", "second"]
 
 
-async def test_capabilities_that_stay_the_same_are_no_change(service, connect) -> None:
+async def test_capabilities_that_stay_the_same_are_no_change(
+    service: StandInProvider, connect: Connect
+) -> None:
     service.offer("tool", echoes())
     provider = await connect(service, probe_seconds=0.01)
     changes = []
@@ -290,7 +317,7 @@ async def test_capabilities_that_stay_the_same_are_no_change(service, connect) -
 
 @pytest.mark.parametrize("style", [fails(grpc.StatusCode.NOT_FOUND, "Tool not found: old")])
 async def test_an_unknown_tool_that_is_listed_is_asked_about_at_once(
-    service, connect, style
+    service: StandInProvider, connect: Connect, style: Behaviour
 ) -> None:
     service.offer("old", echoes())
     provider = await connect(service, probe_seconds=1000)
@@ -305,10 +332,12 @@ async def test_an_unknown_tool_that_is_listed_is_asked_about_at_once(
 
     async with asyncio.timeout(5):
         await changed.wait()
-    assert [tool.name for tool in provider.capabilities.tools] == ["new"]
+    assert [tool.name for tool in tools_of(provider)] == ["new"]
 
 
-async def test_a_listener_that_fails_does_not_stop_the_watch(service, connect, caplog) -> None:
+async def test_a_listener_that_fails_does_not_stop_the_watch(
+    service: StandInProvider, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
     service.offer("tool", echoes())
     provider = await connect(service, probe_seconds=0.01)
 
@@ -322,7 +351,9 @@ async def test_a_listener_that_fails_does_not_stop_the_watch(service, connect, c
     assert "not today" in caplog.text
 
 
-async def test_logs_hold_no_argument_and_no_answer(service, connect, caplog) -> None:
+async def test_logs_hold_no_argument_and_no_answer(
+    service: StandInProvider, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("DEBUG", logger="gateway")
     service.offer("tool", in_turn(answers({"secret": "silver"}), sends(b"\xff golden")))
     provider = await connect(service)

@@ -8,6 +8,7 @@ import pytest
 from gateway.downstream.service import Tls
 from gateway.downstream.status import State
 from gateway.errors import ConfigurationError
+from tests.downstream.conftest import Connect, States
 from tests.stand_ins.certificates import Authority
 from tests.stand_ins.provider import StandInProvider, echoes
 
@@ -25,14 +26,16 @@ def serving(authority: Authority, host: str, *, asks_who: bool = False) -> Stand
     return service
 
 
-async def test_a_service_is_trusted_by_its_authority(tmp_path: Path, connect) -> None:
+async def test_a_service_is_trusted_by_its_authority(tmp_path: Path, connect: Connect) -> None:
     authority = Authority(tmp_path)
     async with serving(authority, "127.0.0.1") as service:
         provider = await connect(service, tls=Tls(ca_file=authority.ca_file))
         assert await provider.invoke("tool", {}) == {}
 
 
-async def test_a_service_may_have_another_name_than_its_address(tmp_path: Path, connect) -> None:
+async def test_a_service_may_have_another_name_than_its_address(
+    tmp_path: Path, connect: Connect
+) -> None:
     authority = Authority(tmp_path)
     async with serving(authority, "market.internal") as service:
         tls = Tls(ca_file=authority.ca_file, server_name="market.internal")
@@ -41,7 +44,7 @@ async def test_a_service_may_have_another_name_than_its_address(tmp_path: Path, 
 
 
 async def test_a_service_of_an_unknown_authority_is_never_sent_a_call(
-    tmp_path: Path, connect, states
+    tmp_path: Path, connect: Connect, states: States
 ) -> None:
     async with serving(Authority(tmp_path), "127.0.0.1") as service:
         trusted = Authority(tmp_path, name="another")
@@ -52,7 +55,7 @@ async def test_a_service_of_an_unknown_authority_is_never_sent_a_call(
 
 
 async def test_a_service_with_the_certificate_of_another_host_is_never_sent_a_call(
-    tmp_path: Path, connect, states
+    tmp_path: Path, connect: Connect, states: States
 ) -> None:
     authority = Authority(tmp_path)
     async with serving(authority, "other.internal") as service:
@@ -63,7 +66,7 @@ async def test_a_service_with_the_certificate_of_another_host_is_never_sent_a_ca
         assert service.listings == 0
 
 
-async def test_a_service_that_asks_who_we_are_is_told(tmp_path: Path, connect) -> None:
+async def test_a_service_that_asks_who_we_are_is_told(tmp_path: Path, connect: Connect) -> None:
     authority = Authority(tmp_path)
     gateway = authority.issue("gateway")
     async with serving(authority, "127.0.0.1", asks_who=True) as service:
@@ -77,7 +80,7 @@ async def test_a_service_that_asks_who_we_are_is_told(tmp_path: Path, connect) -
 
 
 async def test_a_service_that_asks_who_we_are_turns_a_stranger_away(
-    tmp_path: Path, connect, states
+    tmp_path: Path, connect: Connect, states: States
 ) -> None:
     authority = Authority(tmp_path)
     async with serving(authority, "127.0.0.1", asks_who=True) as service:
@@ -87,7 +90,7 @@ async def test_a_service_that_asks_who_we_are_turns_a_stranger_away(
         assert service.listings == 0
 
 
-async def test_files_that_cannot_work_stop_the_start(tmp_path: Path, connect) -> None:
+async def test_files_that_cannot_work_stop_the_start(tmp_path: Path, connect: Connect) -> None:
     gateway = Authority(tmp_path).issue("gateway")
     nonsense = tmp_path / "nonsense.pem"
     nonsense.write_text("nonsense")

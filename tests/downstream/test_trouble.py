@@ -13,6 +13,7 @@ from gateway.downstream.status import State
 from gateway.errors import (
     BadAnswer,
     DeadlineExceeded,
+    GatewayError,
     InvalidRequest,
     NotFound,
     OutcomeUnknown,
@@ -20,7 +21,9 @@ from gateway.errors import (
     Refused,
     Unavailable,
 )
+from tests.downstream.conftest import Connect, States, tools_of
 from tests.stand_ins.provider import (
+    Behaviour,
     StandInProvider,
     answers,
     answers_raw,
@@ -35,11 +38,14 @@ from tests.stand_ins.provider import (
 UNAVAILABLE = fails(grpc.StatusCode.UNAVAILABLE, "the exchange is down")
 
 
-async def test_a_provider_that_is_absent_at_start_appears_by_itself(connect, states) -> None:
+async def test_a_provider_that_is_absent_at_start_appears_by_itself(
+    connect: Connect, states: States
+) -> None:
     service = StandInProvider()
     service.offer("tool", answers({"price": "1"}))
     provider = await connect(service)
-    assert provider.status.state is State.STARTING
+    at_first = provider.status
+    assert at_first.state is State.STARTING
     assert await states.next() == "down"
     status = provider.status
     assert status.error == "nothing listens at its address"
@@ -55,7 +61,9 @@ async def test_a_provider_that_is_absent_at_start_appears_by_itself(connect, sta
         assert await provider.invoke("tool", {}) == {"price": "1"}
 
 
-async def test_a_provider_that_dies_comes_back_on_the_same_port(service, connect, states) -> None:
+async def test_a_provider_that_dies_comes_back_on_the_same_port(
+    service: StandInProvider, connect: Connect, states: States
+) -> None:
     service.offer("tool", answers({"price": "1"}))
     # Nothing but the broken connection can tell within the test that the service is gone.
     provider = await connect(service, probe_seconds=1000)
@@ -73,10 +81,12 @@ async def test_a_provider_that_dies_comes_back_on_the_same_port(service, connect
     assert await states.next() == "up"
     assert await provider.invoke("tool", {}) == {"price": "1"}
     assert provider.status.version == "2.0.0"
-    assert [tool.name for tool in provider.capabilities.tools] == ["tool", "another"]
+    assert [tool.name for tool in tools_of(provider)] == ["tool", "another"]
 
 
-async def test_a_call_in_flight_ends_when_the_provider_dies(service, connect) -> None:
+async def test_a_call_in_flight_ends_when_the_provider_dies(
+    service: StandInProvider, connect: Connect
+) -> None:
     service.offer("tool", waits(asyncio.Event(), answers({})))
     provider = await connect(service)
     call = asyncio.create_task(provider.invoke("tool", {}))
@@ -88,7 +98,7 @@ async def test_a_call_in_flight_ends_when_the_provider_dies(service, connect) ->
 
 
 async def test_a_call_to_a_provider_that_is_down_fails_at_once_and_says_when_to_retry(
-    connect, states
+    connect: Connect, states: States
 ) -> None:
     service = StandInProvider()
     provider = await connect(service, backoff=Backoff(first_seconds=40, most_seconds=40))
@@ -100,7 +110,7 @@ async def test_a_call_to_a_provider_that_is_down_fails_at_once_and_says_when_to_
 
 
 async def test_one_call_goes_through_to_a_provider_that_is_down_once_the_wait_is_over(
-    service, connect, states
+    service: StandInProvider, connect: Connect, states: States
 ) -> None:
     service.offer("tool", answers({"price": "1"}))
     broken = fails(grpc.StatusCode.INTERNAL, "the listing is broken")
@@ -125,18 +135,20 @@ async def test_one_call_goes_through_to_a_provider_that_is_down_once_the_wait_is
     ],
 )
 async def test_a_provider_whose_listing_fails_is_down_until_it_mends(
-    service, connect, states, listing, says
+    service: StandInProvider, connect: Connect, states: States, listing: Behaviour, says: str
 ) -> None:
     good, service.listing = service.listing, listing
     provider = await connect(service, deadline_seconds=0.3)
     assert await states.next() == "down"
-    assert says in provider.status.error
+    assert says in (provider.status.error or "")
     service.listing = good
     assert await states.next() == "up"
     assert provider.status.error is None
 
 
-async def test_a_call_that_hangs_ends_at_its_deadline_and_frees_its_turn(service, connect) -> None:
+async def test_a_call_that_hangs_ends_at_its_deadline_and_frees_its_turn(
+    service: StandInProvider, connect: Connect
+) -> None:
     never = asyncio.Event()
     service.offer("tool", in_turn(waits(never, echoes()), echoes()))
     provider = await connect(service, deadline_seconds=0.3, max_concurrent=1)
@@ -149,7 +161,7 @@ async def test_a_call_that_hangs_ends_at_its_deadline_and_frees_its_turn(service
 
 
 async def test_a_call_that_is_cancelled_frees_its_turn_and_stops_at_the_service(
-    service, connect
+    service: StandInProvider, connect: Connect
 ) -> None:
     stopped = asyncio.Event()
 
@@ -172,7 +184,9 @@ async def test_a_call_that_is_cancelled_frees_its_turn_and_stops_at_the_service(
     assert await provider.invoke("tool", {}) == {}
 
 
-async def test_the_deadline_of_a_caller_ends_the_call_and_its_wait(service, connect) -> None:
+async def test_the_deadline_of_a_caller_ends_the_call_and_its_wait(
+    service: StandInProvider, connect: Connect
+) -> None:
     service.offer("hangs", waits(asyncio.Event(), echoes()))
     pushback = fails(grpc.StatusCode.UNAVAILABLE, "later", pushback_ms="900000")
     service.offer("comes_back_late", pushback)
@@ -183,7 +197,9 @@ async def test_the_deadline_of_a_caller_ends_the_call_and_its_wait(service, conn
                 await provider.invoke(tool, {})
 
 
-async def test_a_read_is_tried_again_until_it_works(service, connect) -> None:
+async def test_a_read_is_tried_again_until_it_works(
+    service: StandInProvider, connect: Connect
+) -> None:
     service.offer("tool", in_turn(UNAVAILABLE, UNAVAILABLE, echoes()))
     provider = await connect(service)
     assert await provider.invoke("tool", {"symbol": "BTCUSDT"}) == {"symbol": "BTCUSDT"}
@@ -191,7 +207,9 @@ async def test_a_read_is_tried_again_until_it_works(service, connect) -> None:
     assert len({call.correlation_id for call in service.calls}) == 1
 
 
-async def test_a_read_is_tried_three_times_at_most(service, connect) -> None:
+async def test_a_read_is_tried_three_times_at_most(
+    service: StandInProvider, connect: Connect
+) -> None:
     service.offer("tool", UNAVAILABLE)
     provider = await connect(service)
     with pytest.raises(Unavailable, match=r"market is unavailable \(the exchange is down\); retry"):
@@ -199,7 +217,9 @@ async def test_a_read_is_tried_three_times_at_most(service, connect) -> None:
     assert len(service.calls) == 3
 
 
-async def test_a_provider_that_says_unavailable_itself_is_still_up(service, connect) -> None:
+async def test_a_provider_that_says_unavailable_itself_is_still_up(
+    service: StandInProvider, connect: Connect
+) -> None:
     service.offer("tool", UNAVAILABLE)
     provider = await connect(service)
     await until_listed(provider)
@@ -208,7 +228,7 @@ async def test_a_provider_that_says_unavailable_itself_is_still_up(service, conn
     assert provider.status.state is State.UP
 
 
-async def test_a_write_is_never_tried_again(service, connect) -> None:
+async def test_a_write_is_never_tried_again(service: StandInProvider, connect: Connect) -> None:
     exhausted = fails(grpc.StatusCode.RESOURCE_EXHAUSTED, "slow down", pushback_ms="1")
     service.offer("order", in_turn(UNAVAILABLE, exhausted))
     provider = await connect(service)
@@ -231,7 +251,11 @@ async def test_a_write_is_never_tried_again(service, connect) -> None:
     ],
 )
 async def test_what_would_fail_again_is_not_tried_again(
-    service, connect, code, error, says
+    service: StandInProvider,
+    connect: Connect,
+    code: grpc.StatusCode,
+    error: type[GatewayError],
+    says: str,
 ) -> None:
     service.offer("tool", fails(code, "no"))
     provider = await connect(service)
@@ -257,7 +281,7 @@ UNKNOWN_OUTCOME = "market: the outcome is unknown, so look it up before trying a
     ],
 )
 async def test_a_write_whose_end_makes_no_sense_may_have_been_done(
-    service, connect, behaviour, why
+    service: StandInProvider, connect: Connect, behaviour: Behaviour, why: str
 ) -> None:
     service.offer("order", behaviour)
     provider = await connect(service)
@@ -278,7 +302,9 @@ async def test_a_write_whose_end_makes_no_sense_may_have_been_done(
         (grpc.StatusCode.UNIMPLEMENTED, BadAnswer),
     ],
 )
-async def test_a_write_that_the_service_refuses_was_not_done(service, connect, code, error) -> None:
+async def test_a_write_that_the_service_refuses_was_not_done(
+    service: StandInProvider, connect: Connect, code: grpc.StatusCode, error: type[GatewayError]
+) -> None:
     service.offer("order", fails(code, "not now"))
     provider = await connect(service)
     with pytest.raises(error, match="not now"):
@@ -294,7 +320,7 @@ async def test_a_write_that_the_service_refuses_was_not_done(service, connect, c
     ],
 )
 async def test_a_write_is_in_doubt_when_its_connection_broke_even_if_there_is_a_new_one(
-    service, connect, says, error
+    service: StandInProvider, connect: Connect, says: str, error: type[GatewayError]
 ) -> None:
     service.offer("order", fails(grpc.StatusCode.UNAVAILABLE, says))
     provider = await connect(service)
@@ -305,7 +331,7 @@ async def test_a_write_is_in_doubt_when_its_connection_broke_even_if_there_is_a_
 
 @pytest.mark.parametrize("is_read", [True, False])
 async def test_a_service_that_says_itself_that_the_outcome_is_unknown_is_quoted(
-    service, connect, is_read
+    service: StandInProvider, connect: Connect, is_read: bool
 ) -> None:
     said = "outcome unknown, look the order up by client order id before trying again: timeout"
     unknown = fails(grpc.StatusCode.UNAVAILABLE, said, error_code="outcome_unknown")
@@ -316,7 +342,9 @@ async def test_a_service_that_says_itself_that_the_outcome_is_unknown_is_quoted(
     assert str(caught.value) == said
 
 
-async def test_a_write_may_take_longer_than_a_read(service, connect) -> None:
+async def test_a_write_may_take_longer_than_a_read(
+    service: StandInProvider, connect: Connect
+) -> None:
     gate = asyncio.Event()
     service.offer("order", waits(gate, echoes()))
     provider = await connect(service, deadline_seconds=0.1, write_deadline_seconds=8)
@@ -329,7 +357,7 @@ async def test_a_write_may_take_longer_than_a_read(service, connect) -> None:
 
 
 async def test_a_write_that_hangs_ends_at_its_own_deadline_with_an_unknown_outcome(
-    service, connect
+    service: StandInProvider, connect: Connect
 ) -> None:
     service.offer("order", waits(asyncio.Event(), echoes()))
     provider = await connect(service, write_deadline_seconds=0.1)
@@ -338,7 +366,7 @@ async def test_a_write_that_hangs_ends_at_its_own_deadline_with_an_unknown_outco
 
 
 async def test_a_write_in_flight_when_the_provider_dies_may_have_been_done(
-    service, connect, states
+    service: StandInProvider, connect: Connect, states: States
 ) -> None:
     service.offer("order", waits(asyncio.Event(), echoes()))
     provider = await connect(service, probe_seconds=1000)
@@ -355,7 +383,9 @@ async def test_a_write_in_flight_when_the_provider_dies_may_have_been_done(
         await provider.invoke("order", {}, is_read=False)
 
 
-async def test_a_write_in_flight_when_the_gateway_closes_may_have_been_done(service) -> None:
+async def test_a_write_in_flight_when_the_gateway_closes_may_have_been_done(
+    service: StandInProvider,
+) -> None:
     service.offer("order", waits(asyncio.Event(), echoes()))
     async with Provider("market", service.address) as provider:
         write = asyncio.create_task(provider.invoke("order", {}, is_read=False))
@@ -374,7 +404,9 @@ async def test_a_write_that_never_left_was_not_done() -> None:
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE])
-async def test_a_read_comes_back_when_the_service_asks_it_to(service, connect, code) -> None:
+async def test_a_read_comes_back_when_the_service_asks_it_to(
+    service: StandInProvider, connect: Connect, code: grpc.StatusCode
+) -> None:
     service.offer("tool", in_turn(fails(code, "slow down", pushback_ms="150"), echoes()))
     provider = await connect(service)
     await provider.invoke("tool", {})
@@ -382,7 +414,9 @@ async def test_a_read_comes_back_when_the_service_asks_it_to(service, connect, c
     assert second.at - first.at > 0.14
 
 
-async def test_a_wait_beyond_the_deadline_is_handed_to_the_caller(service, connect) -> None:
+async def test_a_wait_beyond_the_deadline_is_handed_to_the_caller(
+    service: StandInProvider, connect: Connect
+) -> None:
     service.offer(
         "tool", fails(grpc.StatusCode.RESOURCE_EXHAUSTED, "slow down", pushback_ms="60000")
     )
@@ -394,7 +428,9 @@ async def test_a_wait_beyond_the_deadline_is_handed_to_the_caller(service, conne
 
 
 @pytest.mark.parametrize("pushback", ["-1", "nonsense", "nan"])
-async def test_a_service_can_forbid_that_a_read_is_tried_again(service, connect, pushback) -> None:
+async def test_a_service_can_forbid_that_a_read_is_tried_again(
+    service: StandInProvider, connect: Connect, pushback: str
+) -> None:
     service.offer("tool", fails(grpc.StatusCode.UNAVAILABLE, "closed", pushback_ms=pushback))
     provider = await connect(service)
     with pytest.raises(Unavailable, match="closed"):
@@ -402,7 +438,9 @@ async def test_a_service_can_forbid_that_a_read_is_tried_again(service, connect,
     assert len(service.calls) == 1
 
 
-async def test_a_hundred_calls_at_once_are_served_or_told_to_come_back(service, connect) -> None:
+async def test_a_hundred_calls_at_once_are_served_or_told_to_come_back(
+    service: StandInProvider, connect: Connect
+) -> None:
     gate = asyncio.Event()
     service.offer("tool", waits(gate, answers({})))
     provider = await connect(service, max_concurrent=4, queue_seconds=0.2)
@@ -417,7 +455,9 @@ async def test_a_hundred_calls_at_once_are_served_or_told_to_come_back(service, 
     assert len(service.calls) == 4
 
 
-async def test_calls_beyond_the_limit_take_their_turn(service, connect) -> None:
+async def test_calls_beyond_the_limit_take_their_turn(
+    service: StandInProvider, connect: Connect
+) -> None:
     service.offer("tool", echoes())
     provider = await connect(service, max_concurrent=4, queue_seconds=5)
     answers_ = await asyncio.gather(*(provider.invoke("tool", {"n": n}) for n in range(100)))
@@ -425,7 +465,9 @@ async def test_calls_beyond_the_limit_take_their_turn(service, connect) -> None:
     assert service.most_running <= 4
 
 
-async def test_calls_that_hang_do_not_make_a_provider_look_dead(service, connect) -> None:
+async def test_calls_that_hang_do_not_make_a_provider_look_dead(
+    service: StandInProvider, connect: Connect
+) -> None:
     gate = asyncio.Event()
     service.offer("tool", waits(gate, answers({})))
     provider = await connect(service, max_concurrent=1, probe_seconds=0.01, queue_seconds=0.01)
@@ -448,7 +490,7 @@ async def test_calls_that_hang_do_not_make_a_provider_look_dead(service, connect
     ],
 )
 async def test_one_look_that_fails_is_no_outage_and_two_in_a_row_are(
-    service, connect, states, trouble
+    service: StandInProvider, connect: Connect, states: States, trouble: Behaviour
 ) -> None:
     service.offer("tool", echoes())
     good = service.listing
@@ -469,7 +511,7 @@ async def test_one_look_that_fails_is_no_outage_and_two_in_a_row_are(
 
 
 async def test_a_service_that_limits_the_looks_is_looked_at_when_it_says(
-    service, connect, states
+    service: StandInProvider, connect: Connect, states: States
 ) -> None:
     limited = fails(grpc.StatusCode.RESOURCE_EXHAUSTED, "slow down", pushback_ms="60000")
     service.listing = in_turn(service.listing, limited, service.listing)
@@ -485,7 +527,9 @@ async def test_a_service_that_limits_the_looks_is_looked_at_when_it_says(
     assert provider.status.state is State.UP
 
 
-async def test_a_call_in_flight_ends_with_an_error_when_the_gateway_closes(service) -> None:
+async def test_a_call_in_flight_ends_with_an_error_when_the_gateway_closes(
+    service: StandInProvider,
+) -> None:
     service.offer("tool", waits(asyncio.Event(), answers({})))
     async with Provider("market", service.address) as provider:
         call = asyncio.create_task(provider.invoke("tool", {}))
@@ -495,13 +539,13 @@ async def test_a_call_in_flight_ends_with_an_error_when_the_gateway_closes(servi
         await call
 
 
-async def test_an_address_whose_host_is_unknown_is_said_plainly(states) -> None:
+async def test_an_address_whose_host_is_unknown_is_said_plainly(states: States) -> None:
     async with Provider("market", "host.invalid:50053") as provider:
         assert await states.next() == "down"
         assert provider.status.error == "its host is not known"
 
 
-async def test_a_server_that_is_no_grpc_server_is_down_and_not_fatal(states) -> None:
+async def test_a_server_that_is_no_grpc_server_is_down_and_not_fatal(states: States) -> None:
     async with (
         speaking(b"HTTP/1.1 400 Bad Request\r\n\r\n") as address,
         Provider("market", address, deadline_seconds=1) as provider,
@@ -512,7 +556,7 @@ async def test_a_server_that_is_no_grpc_server_is_down_and_not_fatal(states) -> 
 
 
 async def test_a_server_that_takes_connections_and_says_nothing_ends_at_the_deadline(
-    states,
+    states: States,
 ) -> None:
     async with (
         speaking(None) as address,

@@ -55,7 +55,8 @@ SEARCH_RESULTS = 10
 
 def questions(name: str) -> list[dict[str, Any]]:
     text = (Path(__file__).parent / name).read_text(encoding="utf-8")
-    return tomllib.loads(text)["question"]
+    asked: list[dict[str, Any]] = tomllib.loads(text)["question"]
+    return asked
 
 
 def test_no_question_is_asked_twice_in_any_file() -> None:

@@ -24,7 +24,9 @@ KINDS = {"provider", "usage", "quota", "budget", "routing", "route", "model"}
 
 
 def questions(name: str) -> list[dict[str, Any]]:
-    return tomllib.loads((Path(__file__).parent / name).read_text("utf-8"))["question"]
+    text = (Path(__file__).parent / name).read_text("utf-8")
+    asked: list[dict[str, Any]] = tomllib.loads(text)["question"]
+    return asked
 
 
 def test_no_question_is_asked_twice_in_any_file() -> None:

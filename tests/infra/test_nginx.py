@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import httpx2
 import openai
 import pytest
 from sse_starlette import EventSourceResponse
@@ -46,6 +47,11 @@ async def behind_nginx(folder: Path, app: ASGIApp) -> AsyncIterator[httpx.AsyncC
 
 def client_of(nginx: NginxProcess) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=nginx.base_url, verify=nginx.trust(), trust_env=False)
+
+
+def openais_client_of(nginx: NginxProcess) -> httpx2.AsyncClient:
+    """What OpenAI's own SDK sends its requests with."""
+    return httpx2.AsyncClient(verify=nginx.trust(), trust_env=False)
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -245,7 +251,7 @@ async def test_a_gateway_that_is_away_is_a_503_that_says_when_to_come_back(tmp_p
 async def test_openais_client_understands_a_gateway_that_is_away(tmp_path: Path) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
     with running_nginx(tmp_path, upstream_url=nowhere, https_port=free_port()) as nginx:
-        async with client_of(nginx) as http:
+        async with openais_client_of(nginx) as http:
             client = openai.AsyncOpenAI(
                 base_url=f"{nginx.base_url}/v1", api_key="gw_key", http_client=http, max_retries=0
             )
@@ -326,7 +332,7 @@ async def test_a_chat_streams_piece_by_piece_behind_nginx(tmp_path: Path) -> Non
         client = openai.AsyncOpenAI(
             base_url=f"{nginx.base_url}/v1",
             api_key="gw_0123456789abcdef",
-            http_client=await stack.enter_async_context(client_of(nginx)),
+            http_client=await stack.enter_async_context(openais_client_of(nginx)),
             max_retries=0,
         )
         async with asyncio.timeout(10):

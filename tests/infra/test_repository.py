@@ -34,7 +34,7 @@ def files() -> Sequence[str]:
 
 def locked() -> Mapping[str, tuple[Requirement, Sequence[str]]]:
     """By name: each requirement of the lock file with the hashes of its files."""
-    found = {}
+    found: dict[str, tuple[Requirement, Sequence[str]]] = {}
     for line in LOCK.read_text().replace("\\\n", " ").splitlines():
         text, *hashes = line.split("--hash=")
         requirement = Requirement(text)

@@ -88,7 +88,7 @@ async def _accept(gateway: Gateway, count: int, lanes: int) -> None:
 async def _all_done(gateway: Gateway, count: int, memory: list[int]) -> None:
     done = select(func.count()).where(agent_runs.c.status == "done")
     database = gateway.router.database
-    while await database.read(lambda connection: connection.scalar(done)) < count:
+    while await database.read(lambda connection: connection.execute(done).scalar_one()) < count:
         memory.append(_resident_bytes())
         await asyncio.sleep(LOOK_SECONDS)
 

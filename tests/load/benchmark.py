@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import count as counting
 from itertools import cycle
@@ -47,6 +47,7 @@ QUESTIONS = (
 DOCUMENTS = ("ticker:BTCUSDT", "orderbook:ETHUSDT", "klines:SOLUSDT:4h", "order_flow:BTCUSDT")
 
 Call = Callable[[], Awaitable[object]]
+Start = Callable[[], AbstractContextManager["ServerProcess"]]
 console = Console(width=120)
 
 
@@ -108,7 +109,7 @@ def _wait_for(port: int) -> None:
     raise RuntimeError(f"nothing listens on port {port}")
 
 
-def gateway() -> "contextmanager[ServerProcess]":
+def gateway() -> AbstractContextManager[ServerProcess]:
     return server("-m", "gateway", "serve", "--log-level", "warning", "--port")
 
 
@@ -201,7 +202,7 @@ async def table(seconds: float) -> None:
     console.print(shown)
 
 
-def _contestants() -> list[tuple[str, Callable[[], object], Callable[..., Awaitable[Figures]]]]:
+def _contestants() -> list[tuple[str, Start, Callable[..., Awaitable[Figures]]]]:
     peers = str(Path(__file__).with_name("peers.py"))
     return [
         ("bare FastMCP, one trivial tool", lambda: server(peers, "fastmcp"),

@@ -102,6 +102,8 @@ class ChatConnection(asyncio.Protocol):
 
 async def connected(url: str) -> ChatConnection:
     address = urlsplit(url)
+    assert address.hostname is not None
+    assert address.port is not None
     _, connection = await asyncio.get_running_loop().create_connection(
         ChatConnection, address.hostname, address.port
     )

@@ -18,7 +18,7 @@ from gateway.llm.provider.pace import PaceRecord
 from gateway.llm.scoring import Measured
 from gateway.usage.call import Amount, Call, Settlement
 from gateway.usage.ledger import Ledger
-from gateway.usage.limit import Limit
+from gateway.usage.limit import Dimension, Limit, Shortage
 from gateway.usage.reservation import Reservation
 from gateway.usage.window import Window
 from tests.load.month_world import START, Asked, Reply, World
@@ -27,7 +27,7 @@ MOST_OUTPUT_TOKENS = 4_096
 MOST_TRIED = 6
 FULL_MONTH = 10_000
 _AUTO = ChatRequest("auto", ())
-_EACH = ("caller",)
+_EACH: tuple[Dimension, ...] = ("caller",)
 
 
 def month_limits(requests: int = FULL_MONTH) -> Sequence[Limit]:
@@ -40,7 +40,7 @@ def month_limits(requests: int = FULL_MONTH) -> Sequence[Limit]:
         return max(most * requests // FULL_MONTH, 1)
 
     day, month = Window.parse("day"), Window.parse("month")
-    free = {"model": "bazaar/*:free"}
+    free: Mapping[Dimension, str] = {"model": "bazaar/*:free"}
     return (
         Limit("a month's money", "microusd", share(500_000_000), month, per=_EACH),
         Limit("a day's money", "microusd", share(22_000_000), day, per=_EACH),
@@ -174,7 +174,7 @@ class Gateway:
             and self.shortage(model, asked, worst) is None
         )
 
-    def shortage(self, model: Model, asked: Asked, worst: Amount) -> object:
+    def shortage(self, model: Model, asked: Asked, worst: Amount) -> Shortage | None:
         call = self._call(model, asked.features.task, asked, "chat")
         return self._ledger.remaining(call, worst)
 

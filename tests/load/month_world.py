@@ -211,6 +211,7 @@ def _asked(
     _, _, usual_characters, usual_tokens = ASKED_FOR[task]
     size = min(round(usual_characters * dice.lognormvariate(0, 0.8)), MOST_DOCUMENT_CHARACTERS)
     document = _piece(pasted, dice.randrange(len(pasted)), size)
+    messages: tuple[Message, ...]
     if is_long:
         messages = (Message("user", (Text(f"{text}\n\n{document}"),)),)
     else:

@@ -13,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-ANSWER = {"results": [{"id": "a:1", "title": "one", "url": "http://127.0.0.1/data/a:1"}]}
+ANSWER: dict[str, object] = {
+    "results": [{"id": "a:1", "title": "one", "url": "http://127.0.0.1/data/a:1"}]
+}
 
 
 def fastmcp_app() -> Starlette:

@@ -201,7 +201,7 @@ def _compared(gateway: Target, billed_microusd: int) -> bool:
     answer = httpx.get(f"{gateway.url}/usage", headers={"authorization": f"Bearer {KEY}"})
     (line,) = answer.raise_for_status().json()["lines"]
     written = round(line["billed_usd"] * 1_000_000)
-    is_exact = written == billed_microusd
+    is_exact: bool = written == billed_microusd
     console.print(
         f"{line['calls']} calls in the ledger: {written} microusd, and the stand-in billed "
         f"{billed_microusd}: {'equal' if is_exact else 'NOT EQUAL'}"

@@ -29,7 +29,7 @@ ACCOUNT = {
     "binance.get_all_orders",
 }
 TRADE = {"binance.place_order", "binance.cancel_order"}
-KEYS = {"api_key": "a-key", "api_secret": "a-secret"}
+KEYS: dict[str, Any] = {"api_key": "a-key", "api_secret": "a-secret"}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse
@@ -23,7 +24,7 @@ from tests.market.interposed import Interposed
 from tests.market.moments import StoppedClock
 from tests.stand_ins.http_server import serve
 
-KEYS = {"api_key": "a-key", "api_secret": "a-secret"}
+KEYS: dict[str, Any] = {"api_key": "a-key", "api_secret": "a-secret"}
 ORDER = {
     "symbol": "BTCUSDT",
     "side": "BUY",
@@ -35,7 +36,7 @@ ORDER = {
 
 @asynccontextmanager
 async def exchange(
-    between: Interposed, clock: StoppedClock | None = None, **settings: object
+    between: Interposed, clock: StoppedClock | None = None, **settings: Any
 ) -> AsyncIterator[Exchange]:
     async with serve(between) as url:
         chosen = MarketSettings(

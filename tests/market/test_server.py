@@ -195,7 +195,7 @@ async def test_a_call_is_one_line_in_the_log_without_its_arguments(
 
 async def test_streams_are_not_implemented() -> None:
     async with provider() as client:
-        stream = client.channel.unary_stream(
+        stream: grpc.aio.UnaryStreamMultiCallable[Any, Any] = client.channel.unary_stream(
             "/provider.v1.Provider/Stream",
             request_serializer=lambda request: request.SerializeToString(),
             response_deserializer=message("CloudEvent").FromString,
@@ -223,7 +223,7 @@ async def test_a_stop_lets_a_call_under_way_finish() -> None:
         program = MarketProgram(settings)
         await program.__aenter__()
         async with grpc.aio.insecure_channel(program.address) as channel:
-            invoke = channel.unary_unary(
+            invoke: grpc.aio.UnaryUnaryMultiCallable[Any, Any] = channel.unary_unary(
                 "/provider.v1.Provider/Invoke",
                 request_serializer=lambda request: request.SerializeToString(),
                 response_deserializer=message("InvokeResponse").FromString,

@@ -17,7 +17,15 @@ from google.protobuf.message import Message
 
 from gateway.clock import Clock, now
 from gateway.protobuf import Protocol
-from tests.stand_ins.grpc_server import PROTOS, Context, GrpcServer, compiled, without_comments
+from tests.stand_ins.grpc_server import (
+    PROTOS,
+    Context,
+    GrpcServer,
+    Many,
+    One,
+    compiled,
+    without_comments,
+)
 
 PROTO = PROTOS / "inventory.proto"
 SERVICE = "inventory.v1.Inventory"
@@ -70,7 +78,7 @@ class Inventory:
         self.may_answer.set()
         self.may_tell.set()
 
-    def message(self, name: str, /, **fields: Any) -> Any:
+    def message(self, name: str, /, **fields: Any) -> Message:
         return protocol().message(f"inventory.v1.{name}")(**fields)
 
     async def list_items(self, _: Any, context: Context) -> Message:
@@ -114,7 +122,7 @@ class Inventory:
         reserved = self.reserve(
             item.sku, request.count, customer=request.customer, note=request.note
         )
-        if key:
+        if key and isinstance(key, str):
             # Kept with the work, before anybody waits: a second call may already be there.
             self.done[key] = request, reserved
         self.has_reserved.set()
@@ -174,7 +182,7 @@ class InventoryServer(GrpcServer):
 
     def __init__(self, inventory: Inventory | None = None, *, port: int = 0) -> None:
         self.inventory = inventory or Inventory()
-        behaviours = {
+        behaviours: dict[str, One | Many] = {
             "ListItems": self.inventory.list_items,
             "GetItem": self.inventory.get_item,
             "GetReservation": self.inventory.get_reservation,

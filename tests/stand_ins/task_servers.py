@@ -119,7 +119,7 @@ def task_server(world: World | None = None, *, page_size: int | None = None) -> 
     @server.tool(output_schema=None)
     def create_bar_chart(values: list[float]) -> list[Any]:
         """Draw a chart."""
-        image = ImageContent(type="image", data=PIXEL, mimeType="image/gif")
+        image = ImageContent(type="image", data=PIXEL, mime_type="image/gif")
         return [TextContent(type="text", text=f"{len(values)} bars"), image]
 
     _add_trouble(server, world)

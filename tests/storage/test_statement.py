@@ -1,5 +1,7 @@
 """Statements: worded once, run by the drivers of SQLite and PostgreSQL as SQLAlchemy would."""
 
+from functools import partial
+
 import pytest
 from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.exc import IntegrityError, ProgrammingError
@@ -88,7 +90,7 @@ async def test_an_insert_knows_what_to_do_on_a_conflict(database_url: str) -> No
     async with Database(database_url) as database:
         for amounts in ([5], [7, 30]):
             rows = [{**row, "settled": amount} for amount in amounts]
-            await database.write(lambda c, rows=rows: add.run(c, rows))
+            await database.write(partial(add.run, values=rows))
         assert await database.read(lambda c: c.scalar(select(totals.c.settled))) == 42
 
 

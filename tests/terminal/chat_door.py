@@ -44,12 +44,12 @@ def ended(content: str = '{"id": 1}', **changed: Any) -> bytes:
 
 
 def usage(cost: float | None = 0.0012, *, left: int | None = 98, rounds: int = 2) -> bytes:
-    one = {"model": "large", "tier": "paid", "route_id": "r1", "cost_usd": cost, "tool_calls": []}
+    one: dict[str, Any] = {"model": "large", "tier": "paid", "route_id": "r1", "tool_calls": []}
     return _chunk(
         [],
         usage={"prompt_tokens": 1_200, "completion_tokens": 34, "cost": cost},
         x_quota_remaining=left,
-        gateway={"rounds": [{**one, "usage": {}}] * rounds},
+        gateway={"rounds": [{**one, "cost_usd": cost, "usage": {}}] * rounds},
     )
 
 

@@ -19,6 +19,7 @@ from gateway.__main__ import cli
 from gateway.agents.agents import Agents
 from gateway.agents.event import News
 from gateway.agents.event_store import EventStore
+from gateway.agents.run import Guard, Status
 from gateway.agents.run_store import Room, RunStore
 from gateway.agents.suggestion_store import SuggestionStore
 from gateway.errors import ConfigurationError, GatewayError, InvalidRequest, NotFound, Refused
@@ -249,7 +250,10 @@ async def _failures(folder: Path) -> None:
     async with database(folder) as opened:
         events, runs = EventStore(opened), RunStore(opened)
         event = (await events.store(News("git:commit", {}, "git", subject=BAD))).event
-        for status, guard in (("done", None), ("failed", None), ("stopped", "loop")):
+        endings: list[tuple[Status, Guard | None]] = [
+            ("done", None), ("failed", None), ("stopped", "loop")
+        ]  # fmt: skip
+        for status, guard in endings:
             await runs.add([(f"{event.id}:{status}", runs.new("helper", event))])
             (run,) = await runs.claim([Room("helper", 9)], "a-process", most=9)
             await runs.end(replace(run, status=status, guard=guard, because=BAD, ended=run.created))

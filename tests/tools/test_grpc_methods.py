@@ -144,8 +144,7 @@ async def test_a_stream_tells_its_progress() -> None:
         }
         answer = await toolbox.call("routes_list_features", everywhere)
     assert (answer.content["count"], answer.content["is_cut"]) == (4, False)
-    assert told[0] == (1, None, "1 message")
-    assert told[-1] == (4, None, "4 messages")
+    assert [told[0], told[-1]] == [(1, None, "1 message"), (4, None, "4 messages")]
 
 
 async def test_tools_follow_the_methods_and_are_the_same_until_then() -> None:

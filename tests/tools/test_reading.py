@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gateway.documents.document import Document
 from gateway.documents.document_id import IdPattern
@@ -22,7 +22,7 @@ MILK = Document(
 )
 
 
-def three_seconds_later() -> object:
+def three_seconds_later() -> datetime:
     return WRITTEN + timedelta(seconds=3)
 
 

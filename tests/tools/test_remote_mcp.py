@@ -114,12 +114,12 @@ async def test_names_are_portable_and_unique_in_an_order_that_never_changes() ->
     async with connected(first, "one") as one, connected(second, "two-b") as two:
         earlier = RemoteTools(one, ALL, reserved={"ok"})
         later = RemoteTools(two, ALL, reserved={"ok"}, earlier=[earlier])
-        names = [tool.name for tool in (*await earlier.tools(), *await later.tools())]
-        assert [name for name in names if "aaa" not in name] == [
+        listed = [tool.name for tool in (*await earlier.tools(), *await later.tools())]
+        assert [name for name in listed if "aaa" not in name] == [
             "one_get_jira_issue", "search", "two_b_get_it", "two_b_ok", "two_b_search"
         ]  # fmt: skip
-        assert all(len(name) <= 60 for name in names)
-        assert len(set(names)) == len(names)
+        assert all(len(name) <= 60 for name in listed)
+        assert len(set(listed)) == len(listed)
         assert await later.tools() is await later.tools()
 
 
@@ -166,10 +166,10 @@ async def test_every_kind_of_item_is_passed_on_clean() -> None:
         resource = TextResourceContents(uri="file:///a", text=f"te{hidden}xt")
         return [
             TextContent(type="text", text=f"he{hidden}llo"),
-            AudioContent(type="audio", data="AAAA" * 4_000, mimeType="audio/wav"),
+            AudioContent(type="audio", data="AAAA" * 4_000, mime_type="audio/wav"),
             ResourceLink(type="resource_link", uri="https://a.example/x", name=f"na{hidden}me"),
             EmbeddedResource(type="resource", resource=resource),
-            ImageContent(type="image", data="AAA=", mimeType=f"image/p{hidden}ng"),
+            ImageContent(type="image", data="AAA=", mime_type=f"image/p{hidden}ng"),
         ]
 
     async with connected(server) as opened:

@@ -31,7 +31,9 @@ def source(says: str, *names: str) -> Callable[[], Awaitable[Sequence[Tool]]]:
     return tools
 
 
-async def test_no_later_source_takes_the_place_of_an_earlier_tool(caplog) -> None:
+async def test_no_later_source_takes_the_place_of_an_earlier_tool(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     toolbox = Toolbox([source("gateway", "search", "fetch"), source("service", "search", "trade")])
     for _ in range(3):
         assert [tool.description for tool in await toolbox.tools()] == [
@@ -110,7 +112,8 @@ async def test_a_write_that_takes_too_long_is_never_said_to_be_undone(
     effect: Effect, error: type[Exception], why: str
 ) -> None:
     async def hang(_: Arguments) -> Answer:
-        return await asyncio.get_running_loop().create_future()
+        never: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        return await never
 
     async def tools() -> Sequence[Tool]:
         return [Tool("pay", "Pay", "Pays.", NONE, hang, effect)]

@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
-from grpc_reflection.v1alpha import reflection_pb2  # type: ignore[import-untyped]  # has none
+from grpc_reflection.v1alpha import reflection_pb2
 
 from gateway.downstream.grpc.descriptors import (
     ANNOTATIONS,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from gateway.clock import rfc3339
@@ -38,7 +39,7 @@ def market_anomalies(
     candles: Sequence[Candle],
     *,
     as_of: datetime,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Every check with its value, and an anomaly for each that fired.
 
     An anomaly that is seen again in the same minute keeps its ID.
@@ -83,7 +84,7 @@ def confidence(finding: Finding) -> float:
     return number(1 - Decimal("0.5") / finding.strength)
 
 
-def _anomaly(symbol: str, finding: Finding, as_of: datetime) -> dict[str, object]:
+def _anomaly(symbol: str, finding: Finding, as_of: datetime) -> dict[str, Any]:
     minute = as_of.replace(second=0, microsecond=0)
     identity = f"anomaly:{symbol}:{finding.kind}:{rfc3339(minute)}"
     return {
@@ -103,7 +104,7 @@ def _anomaly(symbol: str, finding: Finding, as_of: datetime) -> dict[str, object
     }
 
 
-def _check(finding: Finding) -> dict[str, object]:
+def _check(finding: Finding) -> dict[str, Any]:
     return {
         "name": finding.name,
         "value": None if finding.value is None else number(finding.value),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median
+from typing import Any
 
 from gateway.clock import rfc3339
 from gateway.market.analytics import depth
@@ -30,7 +31,7 @@ _LEVEL_ONE_METHOD = (
 )
 
 
-def level_one(book: Book) -> dict[str, object]:
+def level_one(book: Book) -> dict[str, Any]:
     """Best prices, weighted mid, imbalance, walls and slippage; see `method` in the answer."""
     bids, asks = book.bids[:TOP_LEVELS], book.asks[:TOP_LEVELS]
     bid_volume, ask_volume = depth.quantity(bids), depth.quantity(asks)
@@ -63,9 +64,7 @@ def level_one(book: Book) -> dict[str, object]:
     }
 
 
-def level_two(
-    book: Book, levels: int, *, tick_size: Decimal, step_size: Decimal
-) -> dict[str, object]:
+def level_two(book: Book, levels: int, *, tick_size: Decimal, step_size: Decimal) -> dict[str, Any]:
     """The best `levels` of each side as whole numbers: price x price_scale, quantity x qty_scale.
 
     The scales follow the symbol's tick and step, and grow when a level is finer than they say,
@@ -90,7 +89,7 @@ def level_two(
     }
 
 
-def book_health(book: Book, *, age_milliseconds: int) -> dict[str, object]:
+def book_health(book: Book, *, age_milliseconds: int) -> dict[str, Any]:
     """Whether this book can be traded on: fresh, tight, deep enough and not one-sided."""
     bids, asks = depth.within(book, DEPTH_BPS)
     bid_depth, ask_depth = depth.quote_value(bids), depth.quote_value(asks)
@@ -145,7 +144,7 @@ class Check:
         relation = "is not over" if self.is_floor else "is over"
         return f"{self.name} {plain(short(self.value))} {relation} {plain(self.limit)}"
 
-    def row(self) -> dict[str, object]:
+    def row(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "value": number(self.value),
@@ -154,7 +153,7 @@ class Check:
         }
 
 
-def _heading(book: Book) -> dict[str, object]:
+def _heading(book: Book) -> dict[str, Any]:
     return {
         "symbol": book.symbol,
         "timestamp": milliseconds(book.as_of),
@@ -174,7 +173,7 @@ def _top_imbalance(book: Book) -> Decimal:
     )
 
 
-def _walls(bids: depth.Side, asks: depth.Side) -> dict[str, object]:
+def _walls(bids: depth.Side, asks: depth.Side) -> dict[str, Any]:
     limit = WALL_MULTIPLE * median(level.quantity for level in (*bids, *asks))
     return {"bids": _walls_of(bids, limit, "Bid"), "asks": _walls_of(asks, limit, "Ask")}
 
@@ -187,7 +186,7 @@ def _walls_of(side: depth.Side, limit: Decimal, name: str) -> list[dict[str, str
     ]
 
 
-def _slippage_estimates(book: Book) -> dict[str, object]:
+def _slippage_estimates(book: Book) -> dict[str, Any]:
     sides = {"buy": book.asks, "sell": book.bids}
     return {
         f"{verb}_{target // 1000}k_usd": _slippage(levels, Decimal(target))
@@ -196,7 +195,7 @@ def _slippage_estimates(book: Book) -> dict[str, object]:
     }
 
 
-def _slippage(levels: depth.Side, target: Decimal) -> dict[str, object]:
+def _slippage(levels: depth.Side, target: Decimal) -> dict[str, Any]:
     quantity, value = _fill(levels, target)
     average, best = short(value / quantity), levels[0].price
     return {

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from statistics import median
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from gateway.clock import rfc3339
@@ -37,7 +38,7 @@ class Vacuum:
 
 def liquidity_vacuums(
     book: Book, candles: Sequence[Candle], *, tick_size: Decimal, hours: int, as_of: datetime
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The thinly traded ranges of the `hours` before `as_of`, nearest to the book's mid first.
 
     Raises:
@@ -101,7 +102,7 @@ def _mean_volume(rows: Sequence[Bin]) -> Decimal:
 
 def _row(
     book: Book, rows: Sequence[Bin], usual: Decimal, as_of: datetime
-) -> tuple[tuple[Decimal, Decimal], dict[str, object]]:
+) -> tuple[tuple[Decimal, Decimal], dict[str, Any]]:
     """What to sort by, and the vacuum."""
     low, high, actual = rows[0].low, rows[-1].high, _mean_volume(rows)
     distance = max(low - book.mid, book.mid - high, Decimal(0))

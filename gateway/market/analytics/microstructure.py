@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from gateway.clock import rfc3339
 from gateway.market.analytics import depth
@@ -53,7 +54,7 @@ class Component:
 
 def microstructure_health(
     book: Book, trades: Sequence[Trade], candles: Sequence[Candle], *, as_of: datetime
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The four scores at `as_of`, from one snapshot, recent trades and one-minute candles."""
     recent = within_window(trades, window_seconds=WINDOW_SECONDS, as_of=as_of)
     history = [candle for candle in candles if candle.close_time <= as_of][-HISTORY_CANDLES:]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from gateway.clock import rfc3339
 from gateway.market.analytics import depth
@@ -49,7 +50,7 @@ def order_flow(
     window_seconds: int,
     as_of: datetime,
     is_complete: bool,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Taker flow in the window that ends at `as_of`; later trades are left out.
 
     `as_of` is best the exchange's own time: trades carry that, and clocks differ.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from gateway.clock import rfc3339
 from gateway.market.analytics import price_bins
@@ -29,7 +30,7 @@ def volume_profile(
     requested_tick: Decimal | None,
     as_of: datetime,
     hours: int,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The profile of the `hours` before `as_of`, from candles of one minute or coarser.
 
     Raises:
@@ -99,7 +100,7 @@ def _vwap(candles: Sequence[Candle]) -> str | None:
     return plain(short(value / volume)) if volume else None
 
 
-def _row(row: Bin) -> dict[str, object]:
+def _row(row: Bin) -> dict[str, Any]:
     return {
         "price_level": plain(row.centre),
         "price_low": plain(row.low),

@@ -77,14 +77,14 @@ def test_a_shock_is_measured_against_sixty_candles() -> None:
     # is 7.419. One return more, the doubling before them, would make the median 1 %.
     rising = [f"{100 * 1.01**step:.8f}" for step in range(31)]
     market = closes(["50", *["100"] * 30, *rising, f"{100 * 1.01**30 * 1.06:.8f}"])
-    assert float(price_shock(market).value) == pytest.approx(7.419, abs=0.001)
+    assert price_shock(market).value == pytest.approx(Decimal("7.419"), abs=Decimal("0.001"))
 
 
 def test_a_spike_is_measured_against_sixty_candles() -> None:
     # Thirty of 10 and thirty of 20: the median is 15 and the MAD 5. (60 - 15) / (5 x 1.4826)
     volumes = [1000, *[10] * 30, *[20] * 30, 60]
     found = volume_spike(minutes(*(f"100 volume {volume}" for volume in volumes)))
-    assert float(found.value) == pytest.approx(6.0704, abs=0.0001)
+    assert found.value == pytest.approx(Decimal("6.0704"), abs=Decimal("0.0001"))
     assert found.numbers == {"volume": "60", "median_volume": "15"}
 
 
@@ -93,11 +93,11 @@ def test_the_same_jump_is_no_shock_where_the_hour_was_as_wild() -> None:
     assert not price_shock(closes([*wild, "100", "100.6"])).fired
 
 
-@pytest.mark.parametrize(("last", "score", "fired"), [("22", 6, False), ("22.2", 6.1, True)])
-def test_a_volume_far_over_its_hour_is_a_spike(last: str, score: float, fired: bool) -> None:
+@pytest.mark.parametrize(("last", "score", "fired"), [("22", "6", False), ("22.2", "6.1", True)])
+def test_a_volume_far_over_its_hour_is_a_spike(last: str, score: str, fired: bool) -> None:
     # A steady volume of 10 counts a deviation of 2: (22 - 10) / 2 = 6.
     found = volume_spike(minutes(*["100 volume 10"] * 60, f"100 volume {last}"))
-    assert float(found.value) == score
+    assert found.value == Decimal(score)
     assert found.fired is fired
 
 
@@ -153,6 +153,7 @@ def _nine_and(far: str) -> str:
 )
 def test_a_large_order_far_from_mid_may_be_a_spoof(far: str, value: str, fired: bool) -> None:
     found = spoofing_proxy(book(_nine_and(far), "100.1 1"))
+    assert found.value is not None
     assert short(found.value) == Decimal(value)
     assert found.fired is fired
     assert found.levels == ((Decimal(far.split()[0]),) if fired else ())
@@ -324,7 +325,7 @@ def test_an_anomaly_keeps_its_id_for_a_minute() -> None:
     def anomaly_id(symbol: str, seconds: int) -> str:
         moment = NOW + timedelta(seconds=seconds)
         answer = market_anomalies(symbol, market, (), (), as_of=moment)
-        return answer["anomalies"][0]["anomaly_id"]
+        return str(answer["anomalies"][0]["anomaly_id"])
 
     assert anomaly_id("BTCUSDT", 0) == anomaly_id("BTCUSDT", 59)
     assert anomaly_id("BTCUSDT", 0) != anomaly_id("BTCUSDT", 60)

@@ -1,5 +1,6 @@
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -8,17 +9,18 @@ from gateway.market.analytics.liquidity_vacuums import expected_impact, liquidit
 from tests.market.analytics.markets import NOW, book, minutes
 
 
-def _vacuums(mid: str, volumes: dict[int, int], *, hours: int = 1) -> list[dict[str, object]]:
+def _vacuums(mid: str, volumes: dict[int, int], *, hours: int = 1) -> list[dict[str, Any]]:
     """In a market that traded those volumes at those whole prices, a tick of 1 apart."""
     middle = Decimal(mid)
     market = book(f"{middle - Decimal('0.1')} 1", f"{middle + Decimal('0.1')} 1")
     candles = minutes(*(f"{price} volume {volume}" for price, volume in volumes.items()))
     answer = liquidity_vacuums(market, candles, tick_size=Decimal(1), hours=hours, as_of=NOW)
     assert {"symbol", "as_of", "method", "window", "sample_size", "coverage"} <= answer.keys()
-    return answer["vacuums"]
+    vacuums: list[dict[str, Any]] = answer["vacuums"]
+    return vacuums
 
 
-def _ranges(vacuums: list[dict[str, object]]) -> list[tuple[object, object]]:
+def _ranges(vacuums: list[dict[str, Any]]) -> list[tuple[object, object]]:
     return [(vacuum["price_range_low"], vacuum["price_range_high"]) for vacuum in vacuums]
 
 

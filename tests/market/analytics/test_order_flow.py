@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from gateway.market.analytics.order_flow import flow_direction, order_flow
 from tests.market.analytics.markets import NOW, steady, tape
 
 
-def _flow(*lines: str, window_seconds: int = 60, is_complete: bool = True) -> dict[str, object]:
+def _flow(*lines: str, window_seconds: int = 60, is_complete: bool = True) -> dict[str, Any]:
     return order_flow(
         "BTCUSDT", tape(*lines), window_seconds=window_seconds, as_of=NOW, is_complete=is_complete
     )

@@ -1,6 +1,7 @@
 from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ ONE = Decimal(1)
 
 def _profile(
     *candles: Candle, tick_size: str = "1", requested_tick: str | None = None, hours: int = 1
-) -> dict[str, object]:
+) -> dict[str, Any]:
     return volume_profile(
         "BTCUSDT",
         candles,

@@ -12,6 +12,8 @@ import pytest
 from gateway.market.simulated.app import simulated_exchange
 
 KEY, SECRET = "reader-and-trader-key", "a-secret-of-the-tests"
+NOTHING = Decimal(0)
+UNTOUCHED = (Decimal(25000), NOTHING)
 
 
 class Trader:
@@ -92,8 +94,8 @@ async def test_a_market_order_takes_what_the_book_asks(trader: Trader) -> None:
     assert {fill["commissionAsset"] for fill in order["fills"]} == {"BTC"}
     assert abs(commission - Decimal("0.00001")) < Decimal("1e-7")
     after = await trader.balances()
-    assert after["USDT"] == (before["USDT"][0] - paid, 0)
-    assert after["BTC"] == (before["BTC"][0] + Decimal("0.01") - commission, 0)
+    assert after["USDT"] == (before["USDT"][0] - paid, NOTHING)
+    assert after["BTC"] == (before["BTC"][0] + Decimal("0.01") - commission, NOTHING)
 
 
 async def test_a_market_order_may_name_the_money_it_spends(trader: Trader) -> None:
@@ -119,7 +121,7 @@ async def test_a_limit_order_waits_holds_its_money_and_is_filled_when_the_price_
             break
     assert (order["status"], order["executedQty"]) == ("FILLED", "0.01000000")
     assert Decimal(order["cummulativeQuoteQty"]) == price / 100
-    assert (await trader.balances())["USDT"] == (25000 - price / 100, 0)
+    assert (await trader.balances())["USDT"] == (25000 - price / 100, NOTHING)
     (trade,) = await trader.ask("GET", "myTrades", symbol="BTCUSDT")
     assert (trade["isMaker"], trade["isBuyer"], Decimal(trade["price"])) == (True, True, price)
     assert await trader.ask("GET", "openOrders") == []
@@ -135,7 +137,7 @@ async def test_a_limit_above_the_market_trades_at_the_markets_price(trader: Trad
     assert order["status"] == "FILLED"
     assert Decimal(order["fills"][0]["price"]) == ask
     paid = Decimal(order["cummulativeQuoteQty"])
-    assert (await trader.balances())["USDT"] == (25000 - paid, 0)
+    assert (await trader.balances())["USDT"] == (25000 - paid, NOTHING)
 
 
 async def test_an_order_is_cancelled_once_by_either_of_its_ids(trader: Trader) -> None:
@@ -148,7 +150,7 @@ async def test_an_order_is_cancelled_once_by_either_of_its_ids(trader: Trader) -
         gone = await trader.ask("DELETE", "order", **named)
         assert (gone["status"], gone["origClientOrderId"]) == ("CANCELED", number)
         assert gone["clientOrderId"] != number
-        assert (await trader.balances())["USDT"] == (25000, 0)
+        assert (await trader.balances())["USDT"] == UNTOUCHED
         assert await trader.refusal("DELETE", "order", **named) == (-2011, "Unknown order sent.")
         assert (await trader.ask("GET", "order", **named))["status"] == "CANCELED"
 
@@ -256,7 +258,7 @@ async def test_a_wrong_order_is_refused_and_changes_nothing(
     code, message = await trader.refusal("POST", "order", **wish)
     assert code == refusal[0]
     assert message.startswith(refusal[1])
-    assert (await trader.balances())["USDT"] == (25000, 0)
+    assert (await trader.balances())["USDT"] == UNTOUCHED
     assert await trader.ask("GET", "openOrders") == []
 
 

@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.market.simulated.book import book_at
+from gateway.market.simulated.book import Book, book_at
 from gateway.market.simulated.candles import DAY_MS, LISTING_MS
 from gateway.market.simulated.symbols import SYMBOLS, Symbol
 from gateway.market.simulated.tape import last_trade
@@ -50,7 +50,7 @@ def test_a_book_changes_often_and_says_so_and_mostly_keeps_its_levels() -> None:
 
 def test_the_same_update_id_means_the_same_book() -> None:
     symbol, start = SYMBOLS["SOLUSDT"], LISTING_MS + 900 * DAY_MS
-    seen = {}
+    seen: dict[int, Book] = {}
     for moment in range(start, start + 4000, 7):
         book = book_at(symbol, moment, levels=20)
         assert seen.setdefault(book.update_id, book) == book

@@ -115,7 +115,7 @@ async def test_the_day_ticker_is_what_the_days_trades_say(exchange: httpx.AsyncC
     assert Decimal(ticker["highPrice"]) == max(prices)
     assert Decimal(ticker["lowPrice"]) == min(prices)
     assert Decimal(ticker["volume"]) == sum(sizes)
-    quote = sum(price * size for price, size in zip(prices, sizes, strict=True))
+    quote = sum((p * q for p, q in zip(prices, sizes, strict=True)), Decimal())
     assert Decimal(ticker["quoteVolume"]) == quote
     assert abs(Decimal(ticker["weightedAvgPrice"]) - quote / sum(sizes)) <= Decimal("1e-8")
     assert Decimal(ticker["priceChange"]) == prices[-1] - prices[0]
@@ -144,7 +144,7 @@ async def test_the_average_price_is_that_of_five_minutes(exchange: httpx.AsyncCl
     average = await ask(exchange, "avgPrice", symbol="BTCUSDT")
     window = {"startTime": NOW_MS - 300_000, "limit": 1000}
     trades = await ask(exchange, "aggTrades", symbol="BTCUSDT", **window)
-    quote = sum(Decimal(trade["p"]) * Decimal(trade["q"]) for trade in trades)
+    quote = sum((Decimal(trade["p"]) * Decimal(trade["q"]) for trade in trades), Decimal())
     mean = quote / sum(Decimal(trade["q"]) for trade in trades)
     assert average["mins"] == 5
     assert average["closeTime"] == trades[-1]["T"]

@@ -80,7 +80,8 @@ class Exchange:
         body = b""
         while True:
             message = await self._receive()
-            body += message.get("body", b"")
+            part: bytes = message.get("body", b"")
+            body += part
             if not message.get("more_body"):
                 return body
 

@@ -142,7 +142,7 @@ def _check_calls(items: list[dict[str, Any]]) -> None:
     answered = set()
     for item in items:
         kind = item.get("type")
-        if kind in OUTPUTS.values():
+        if kind is not None and kind in OUTPUTS.values():
             called[item["call_id"]] = kind
         elif kind in OUTPUTS:
             if called.get(item["call_id"]) != OUTPUTS[kind]:

@@ -46,7 +46,11 @@ class ResponsesWire:
     def _reasoning(self, answer: Answer, body: Mapping[str, Any]) -> Iterator[Frame]:
         if not answer.reasoning:
             return
-        item = {"id": f"rs_{secrets.token_hex(8)}", "type": "reasoning", "summary": []}
+        item: dict[str, Any] = {
+            "id": f"rs_{secrets.token_hex(8)}",
+            "type": "reasoning",
+            "summary": [],
+        }
         yield self._added(item)
         is_told = bool((body.get("reasoning") or {}).get("summary"))
         for thought in answer.reasoning:
@@ -73,8 +77,8 @@ class ResponsesWire:
         words = answer.words()
         if not words:
             return
-        item = {"id": f"msg_{secrets.token_hex(8)}", "type": "message", "role": "assistant"}
-        item |= {"status": "in_progress", "content": []}
+        item: dict[str, Any] = {"id": f"msg_{secrets.token_hex(8)}", "type": "message"}
+        item |= {"role": "assistant", "status": "in_progress", "content": []}
         yield self._added(item)
         where = {**self._where(item), "content_index": 0}
         part = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
@@ -97,7 +101,7 @@ class ResponsesWire:
                 name = "response.function_call_arguments.delta"
                 yield self._event(name, tokens=1, **where, delta=piece)
             item |= {"arguments": tool.arguments, "status": "completed"}
-            said = {"name": tool.name, "arguments": tool.arguments}
+            said: dict[str, Any] = {"name": tool.name, "arguments": tool.arguments}
             yield self._event("response.function_call_arguments.done", **where, **said)
             yield self._done(item)
 
