@@ -8,10 +8,11 @@
     ├── PaymentRequired       payment_required     402  a provider has no balance of ours left
     ├── PermissionDenied      permission_denied    403
     │   └── Unauthenticated   unauthenticated      401
-    ├── NotFound              not_found            404  may carry suggestions
+    │       └── InvalidSignature  invalid_signature  of a webhook
+    ├── NotFound              not_found            404  says of what, may carry suggestions
     ├── Refused               failed_precondition  409
     ├── RateLimited           rate_limited         429  says when to come back
-    │   └── LimitExceeded     limit_exceeded       429  one of our own limits, until it resets
+    │   └── LimitExceeded     limit_exceeded       429  a limit of ours is spent, or held
     ├── BadAnswer             bad_answer           502  a service answered nonsense
     │   ├── KeyRefused        provider_key_refused 502  a provider does not take our key
     │   └── ToolFailed        tool_failed          502  a tool says itself that it failed
@@ -27,9 +28,13 @@ from typing import ClassVar
 
 
 class GatewayError(Exception):
-    """It no longer `is_repeatable` once a tool has written: asked again, it would write twice."""
+    """It no longer `is_repeatable` once a tool has written: asked again, it would write twice.
+
+    `route_id` is of the route on which models were tried until it came to this.
+    """
 
     is_repeatable: bool = True
+    route_id: str | None = None
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
 
@@ -66,12 +71,19 @@ class Unauthenticated(PermissionDenied):
     status = 401
 
 
+class InvalidSignature(Unauthenticated):
+    code = "invalid_signature"
+
+
 class NotFound(GatewayError):
+    """`what` is the kind of thing that is not there, such as `model`; the doors of `/v1` say it."""
+
     code = "not_found"
     status = 404
 
-    def __init__(self, message: str, *, suggestions: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, *, what: str = "", suggestions: Sequence[str] = ()) -> None:
         super().__init__(message)
+        self.what = what
         self.suggestions = tuple(suggestions)
 
 
@@ -90,13 +102,20 @@ class RateLimited(GatewayError):
 
 
 class LimitExceeded(RateLimited):
-    """`limit` is its name; `retry_after_seconds` is the time until it resets."""
+    """`limit` is its name; `retry_after_seconds` is the time until it resets.
+
+    If it `is_only_held`, there may be room much sooner: once calls under way have ended, which hold
+    the most that they may use.
+    """
 
     code = "limit_exceeded"
 
-    def __init__(self, message: str, *, limit: str, retry_after_seconds: float) -> None:
+    def __init__(
+        self, message: str, *, limit: str, retry_after_seconds: float, is_only_held: bool = False
+    ) -> None:
         super().__init__(message, retry_after_seconds=retry_after_seconds)
         self.limit = limit
+        self.is_only_held = is_only_held
 
 
 class BadAnswer(GatewayError):

@@ -9,10 +9,10 @@ from difflib import get_close_matches
 from gateway.agents.agent import Agent
 from gateway.agents.carrying import ENDS, Carrying
 from gateway.agents.deciding import Deciding
+from gateway.agents.delegating import QUESTION
 from gateway.agents.event import Event, News, Stored
 from gateway.agents.event_store import EventStore
 from gateway.agents.feeding import occasion
-from gateway.agents.hands import QUESTION
 from gateway.agents.notification import Notification
 from gateway.agents.notifications import Notifications
 from gateway.agents.pauses import ALL, Paused, Pauses
@@ -114,7 +114,11 @@ class Agents:
             return self._agents[name]
         near = get_close_matches(name, self._agents, n=3)
         there_are = ", ".join(self._agents) or "none: switch them on in agents.yaml"
-        raise NotFound(f"no agent is named {name[:60]!r}; there are: {there_are}", suggestions=near)
+        raise NotFound(
+            f"no agent is named {name[:60]!r}; there are: {there_are}",
+            what="agent",
+            suggestions=near,
+        )
 
     async def standings(self) -> Sequence[Standing]:
         paused = await self._pauses.paused()
@@ -321,8 +325,7 @@ class Agents:
             if wanted == "pause":
                 await self._runs.set_status(idle, "paused", of=("waiting", "paused"))
             elif wanted == "cancel":
-                run = await self._runs.run(idle)
-                await self._carrying.end(run, await self.event(run.event_id), ENDS[wanted])
+                await self._carrying.end(await self._runs.run(idle), ENDS[wanted])
         # Those of other processes hear of it within a second.
         self._carrying.stop(None if run_id is None else [run_id])
 

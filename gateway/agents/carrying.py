@@ -6,17 +6,26 @@ only if it does its work once for each idempotency key.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from gateway.agents.agent import Agent
 from gateway.agents.asking import Asking
 from gateway.agents.calling import Acting, Calling
 from gateway.agents.conversation import Occasion, conversation
 from gateway.agents.event import Event
-from gateway.agents.moves import Ask, Call, End, next_move, stopped_in_time
+from gateway.agents.moves import (
+    Ask,
+    Call,
+    End,
+    latest_end,
+    next_move,
+    stopped_by_limit,
+    stopped_in_time,
+)
+from gateway.agents.patience import Patience
 from gateway.agents.run import Run, Step, Wanted
 from gateway.agents.run_store import RunStore
 from gateway.clock import Clock
@@ -27,8 +36,6 @@ from gateway.errors import (
     PermissionDenied,
     Refused,
 )
-
-logger = logging.getLogger(__name__)
 
 _BEFORE_ANY_CALL = (Refused, NotFound, PermissionDenied)
 ENDS: Mapping[Wanted, End] = {
@@ -43,7 +50,7 @@ class Elsewhere(Exception):
 
 
 class Carrying:
-    """`ended` hears of each run that has ended."""
+    """`end` writes how a run ended, with all that follows from it."""
 
     def __init__(
         self,
@@ -52,9 +59,10 @@ class Carrying:
         executor: str,
         asking: Asking,
         calling: Calling,
+        patience: Patience,
         *,
         event: Callable[[str], Awaitable[Event]],
-        ended: Callable[[Run, Event], Awaitable[None]],
+        end: Callable[[Run], Awaitable[bool]],
         clock: Clock,
     ) -> None:
         self._runs = runs
@@ -62,8 +70,9 @@ class Carrying:
         self._executor = executor
         self._asking = asking
         self._calling = calling
+        self._patience = patience
         self._event = event
-        self._ended = ended
+        self._end = end
         self._clock = clock
         self._steps: dict[str, asyncio.Task[Step]] = {}
         self._resting: dict[str, asyncio.Event] = {}
@@ -75,9 +84,6 @@ class Carrying:
             GatewayError: its model could not be asked; it may be tried again.
         """
         run, steps = await self._runs.opened(run_id)
-        if run.has_ended:
-            # Its process may have ended before anybody heard of it.
-            await self._ended(run, await self._event(run.event_id))
         if run.status != "running":
             return False
         if sum(one.ended is not None for one in steps) >= number:
@@ -89,7 +95,7 @@ class Carrying:
             return False
         if end is None:
             return True
-        await self.end(run, event, end)
+        await self.end(run, end)
         return False
 
     async def give_up(self, run_id: str, error: BaseException) -> None:
@@ -99,9 +105,9 @@ class Carrying:
             because = str(error) if isinstance(error, GatewayError) else "see the gateway's log"
             with suppress(Elsewhere):
                 await self._fail_step(run, error)
-                await self.end(run, await self._event(run.event_id), End("failed", because))
+                await self.end(run, End("failed", because))
 
-    async def end(self, run: Run, event: Event, end: End) -> None:
+    async def end(self, run: Run, end: End) -> None:
         ended = replace(
             run,
             status=end.status,
@@ -110,15 +116,7 @@ class Carrying:
             guard=end.guard,
             because=end.because,
         )
-        if (written := await self._runs.end(ended)) is not None:
-            logger.info(
-                "run=%s agent=%s status=%s guard=%s",
-                run.id,
-                run.agent,
-                end.status,
-                end.guard or "-",
-            )
-            await self._ended(written, event)
+        await self._end(ended)
 
     def stop(self, run_ids: Sequence[str] | None) -> None:
         """Leave the steps of these runs, or of all, that are under way here."""
@@ -155,8 +153,7 @@ class Carrying:
         self, agent: Agent, run: Run, event: Event, steps: Sequence[Step], move: Ask | Call
     ) -> End | None:
         step = _begun(run, move, self._clock)
-        if not await self._runs.begin_step(step, self._executor):
-            raise Elsewhere
+        await self._begin(step)
         working = self._work(agent, run, event, steps, move, step)
         task = self._steps[run.id] = asyncio.create_task(working, name=f"run {run.id}")
         try:
@@ -176,7 +173,7 @@ class Carrying:
             # It was not asked, so that it cost nothing.
             refused = replace(step, ended=self._clock(), outcome=error.code, cost_microusd=0)
             await self._record(refused)
-            return _over_budget(agent, error)
+            return stopped_by_limit(agent, error)
         finally:
             self._steps.pop(run.id, None)
         await self._record(done)
@@ -198,6 +195,16 @@ class Carrying:
             acting = Acting(agent, run, event, key=f"{run.id}:{move.number}")
             return await self._calling.call(acting, step, move)
         ended = [one for one in steps if one.ended is not None]
+        return await self._patience.asked(
+            partial(self._ask, agent, run, event, ended),
+            step,
+            until=latest_end(agent, run),
+            waits=self._begin,
+        )
+
+    async def _ask(
+        self, agent: Agent, run: Run, event: Event, ended: Sequence[Step], step: Step
+    ) -> Step:
         async with asyncio.timeout(agent.bounds.step_seconds):
             return await self._asking.ask(
                 agent,
@@ -228,6 +235,13 @@ class Carrying:
                 ended = replace(ended, cost_microusd=0)
             await self._record(ended)
 
+    async def _begin(self, step: Step) -> None:
+        """Raises:
+        Elsewhere: it is not to be done here.
+        """
+        if not await self._runs.begin_step(step, self._executor):
+            raise Elsewhere
+
     async def _record(self, step: Step) -> None:
         """Raises:
         Elsewhere: what came of it is of no account.
@@ -242,11 +256,3 @@ def _begun(run: Run, move: Ask | Call, clock: Clock) -> Step:
     call = move.call
     asked = {"id": call.id, "name": call.name, "arguments": call.arguments}
     return Step(run.id, move.number, "call", call.name, clock(), asked=asked)
-
-
-def _over_budget(agent: Agent, error: LimitExceeded) -> End:
-    guards = {
-        agent.run_limit.name: End("stopped", str(error), "run budget"),
-        agent.day_limit.name: End("stopped", str(error), "day budget"),
-    }
-    return guards.get(error.limit, End("failed", str(error)))

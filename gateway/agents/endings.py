@@ -1,14 +1,20 @@
-"""What follows when a run has ended: an event that other agents may hear, and a notification."""
+"""How a run ends: in one transaction with the event that others may hear, and its notification."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
+
+from sqlalchemy import Connection
 
 from gateway.agents.event import Event, News
 from gateway.agents.event_store import EventStore
-from gateway.agents.notification import NotificationKind
+from gateway.agents.notification import Notification, NotificationKind
 from gateway.agents.notifications import Notifications
 from gateway.agents.run import Run, Status
+from gateway.agents.run_store import OPEN, RunStore
 from gateway.agents.storable import cut
 from gateway.caller import AGENT_PREFIX
+
+logger = logging.getLogger(__name__)
 
 # The whole of it is in the run.
 MOST_RESULT = 20_000
@@ -21,25 +27,55 @@ _KINDS: Mapping[Status, NotificationKind] = {
 
 
 class Endings:
+    """Whenever the process dies: what has ended is told of, and what is told of has ended."""
+
     def __init__(
-        self, events: EventStore, notifications: Notifications, *, poke: Callable[[], None]
+        self,
+        runs: RunStore,
+        events: EventStore,
+        notifications: Notifications,
+        *,
+        poke: Callable[[], None],
     ) -> None:
+        self._runs = runs
         self._events = events
         self._notifications = notifications
         self._poke = poke
 
-    async def ended(self, run: Run, event: Event) -> None:
-        if not run.has_ended:
-            return
-        if not (await self._events.store(_news(run, event))).is_new:
-            return
+    async def end(self, run: Run, *, of: Iterable[Status] = OPEN) -> bool:
+        """Write that a run ended, or is paused; False if it is in no state of `of`.
+
+        Each of the questions that end with it is told of, too.
+        """
+        told: list[Notification] = []
+
+        def tell(connection: Connection, ended: Run) -> None:
+            told.append(self._tell(connection, ended))
+
+        written = await self._runs.end(run, of=of, beside=tell)
+        for one in written:
+            logger.info(
+                "run=%s agent=%s status=%s guard=%s",
+                one.id,
+                one.agent,
+                one.status,
+                one.guard or "-",
+            )
+        for notification in told:
+            self._notifications.is_told(notification)
+        if told:
+            self._poke()
+        return bool(written)
+
+    def _tell(self, connection: Connection, run: Run) -> Notification:
+        self._events.add(connection, _news(run, self._events.read(connection, run.event_id)))
         said = {"run_id": run.id, "agent": run.agent, "guard": run.guard}
         title = f"{run.agent}: {run.result or run.because or run.status}"
-        await self._notifications.tell(_KINDS[run.status], title, said)
-        self._poke()
+        return self._notifications.put(connection, _KINDS[run.status], title, said)
 
 
 def _news(run: Run, event: Event) -> News:
+    """Without a delivery: a run that goes on ends again, which is another event."""
     data = {
         "agent": run.agent,
         "run_id": run.id,
@@ -54,7 +90,6 @@ def _news(run: Run, event: Event) -> News:
         data,
         AGENT_PREFIX + run.agent,
         subject=f"{run.agent} is {run.status}",
-        delivery=f"{run.id}.{run.attempt}",
         chain=(*event.news.chain, run.agent),
         cause=run.id,
         by=AGENT_PREFIX + run.agent,

@@ -99,16 +99,26 @@ class EventStore:
         rows = [self._row(news) for news in newses]
         return await self._database.write(lambda connection: self._add(connection, rows))
 
+    def add(self, connection: Connection, news: News) -> Stored:
+        """Within the transaction of what it tells of: both are stored, or neither."""
+        return self._add(connection, [self._row(news)])[0]
+
     async def event(self, event_id: str) -> Event:
         """Raises:
         NotFound: there is no such event, or no longer.
         """
-        rows = await self._database.read(
-            lambda connection: connection.execute(select(events).where(_is(event_id))).all()
-        )
-        if not rows:
-            raise NotFound(f"there is no event {shown(event_id)!r}{self._kept_for()}")
-        return _event(rows[0])
+        return await self._database.read(lambda connection: self.read(connection, event_id))
+
+    def read(self, connection: Connection, event_id: str) -> Event:
+        """The same, within a transaction.
+
+        Raises:
+            NotFound: there is no such event, or no longer.
+        """
+        row = connection.execute(select(events).where(_is(event_id))).first()
+        if row is None:
+            raise NotFound(f"there is no event {shown(event_id)!r}{self._kept_for()}", what="event")
+        return _event(row)
 
     async def latest(
         self, *, pattern: str | None = None, since: datetime | None = None, limit: int = 50

@@ -30,16 +30,17 @@ class Executor(NamedTuple):
 
 
 class Executors:
-    """`id` names this process; `seconds` count from whenever, and go on evenly."""
+    """`id` names this process, as its ledger does; `seconds` count evenly, from whenever."""
 
     def __init__(
         self,
         database: Database,
         *,
+        executor: str | None = None,
         clock: Clock = now,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.id = uuid4().hex
+        self.id = executor or uuid4().hex
         self._database = database
         self._clock = clock
         self._seconds = seconds
@@ -62,6 +63,10 @@ class Executors:
     async def gone(self) -> Sequence[str]:
         """The others that carry nothing out any more."""
         return [one.id for one in await self._others() if self._is_gone(one)]
+
+    async def dead(self) -> Sequence[str]:
+        """Those of them that ended for certain; the others may only be cut off."""
+        return [one.id for one in await self._others() if self._is_dead(one)]
 
     async def leave(self) -> None:
         """Carry nothing out any more."""
@@ -86,6 +91,9 @@ class Executors:
             return [Executor(*row) for row in rows]
 
         return await self._database.read(work)
+
+    def _is_dead(self, executor: Executor) -> bool:
+        return executor.host == self._host and not _runs_here(executor)
 
     def _is_gone(self, executor: Executor) -> bool:
         if executor.host == self._host:

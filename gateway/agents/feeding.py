@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -68,7 +68,8 @@ class Feeding:
     async def share_out(self) -> None:
         """Make a run for each agent that hears an event, in the order of the events."""
         while events := await self._events.to_share_out(EVENTS_AT_ONCE):
-            wanted = [one for event in events for one in self._wanted(event)]
+            agents = self._agents.values()
+            wanted = [one for event in events for one in called_for(event, agents, self._runs)]
             ids = [one.id for one in events]
             await self._runs.add(wanted, beside=partial(mark_shared_out, event_ids=ids))
             if len(events) < EVENTS_AT_ONCE:
@@ -94,29 +95,32 @@ class Feeding:
             if not one.is_quiet(moment)
         ]
 
-    def _wanted(self, event: Event) -> Iterator[tuple[str, Run]]:
-        news = event.news
-        for agent in self._agents.values():
-            is_asked = news.only == agent.name
-            if is_asked or (news.only is None and agent.listens(news.topic, news.data)):
-                parent = news.cause if is_asked and news.source.startswith(AGENT_PREFIX) else None
-                run = self._runs.new(agent.name, event, parent=parent)
-                yield occasion(event, agent.name), self._guarded(agent, event, run)
 
-    def _guarded(self, agent: Agent, event: Event, run: Run) -> Run:
-        news = event.news
-        if agent.name in news.chain:
-            because = f"it would answer its own echo: {' → '.join(news.chain)} led to this event"
-            return replace(run, status="stopped", guard="echo", because=because, ended=run.created)
-        if news.depth > agent.bounds.most_depth:
-            because = (
-                f"the event is {news.depth} runs of agents deep ({' → '.join(news.chain)}); "
-                f"it answers up to {agent.bounds.most_depth}"
-            )
-            return replace(run, status="stopped", guard="depth", because=because, ended=run.created)
-        return run
+def called_for(event: Event, agents: Iterable[Agent], runs: RunStore) -> Iterator[tuple[str, Run]]:
+    """The runs that are to answer an event, each with its occasion."""
+    news = event.news
+    for agent in agents:
+        is_asked = news.only == agent.name
+        if is_asked or (news.only is None and agent.listens(news.topic, news.data)):
+            parent = news.cause if is_asked and news.source.startswith(AGENT_PREFIX) else None
+            run = runs.new(agent.name, event, parent=parent)
+            yield occasion(event, agent.name), _guarded(agent, event, run)
 
 
 def occasion(event: Event, agent: str) -> str:
     """Of one of these and one agent there is one run."""
     return f"{event.occasion}:{agent}"
+
+
+def _guarded(agent: Agent, event: Event, run: Run) -> Run:
+    news = event.news
+    if agent.name in news.chain:
+        because = f"it would answer its own echo: {' → '.join(news.chain)} led to this event"
+        return replace(run, status="stopped", guard="echo", because=because, ended=run.created)
+    if news.depth > agent.bounds.most_depth:
+        because = (
+            f"the event is {news.depth} runs of agents deep ({' → '.join(news.chain)}); "
+            f"it answers up to {agent.bounds.most_depth}"
+        )
+        return replace(run, status="stopped", guard="depth", because=because, ended=run.created)
+    return run

@@ -1,14 +1,15 @@
 """What a run does next, from what it has done: ask its model, call a tool, or end."""
 
-import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.agents.agent import Agent
 from gateway.agents.run import Guard, Run, Status, Step
 from gateway.agents.steps import message_of
+from gateway.errors import LimitExceeded
+from gateway.llm.loop.call_text import meaning
 from gateway.llm.messages import Message, ToolCall
 
 # Made twice it may tell something newer; a third time nothing has been learned from it.
@@ -72,6 +73,23 @@ def stopped_in_time(agent: Agent) -> End:
     return End("stopped", f"its model gave no answer within {seconds:g} s", "time")
 
 
+def stopped_by_limit(agent: Agent, error: LimitExceeded) -> End:
+    """The next answer does not fit into what a limit has left."""
+    if error.is_only_held:
+        return End("stopped", f"its time was over while it waited: {error}", "time")
+    guards: Mapping[str, Guard] = {
+        agent.run_limit.name: "run budget",
+        agent.day_limit.name: "day budget",
+    }
+    guard = guards.get(error.limit)
+    return End("stopped" if guard else "failed", str(error), guard)
+
+
+def latest_end(agent: Agent, run: Run) -> datetime:
+    assert run.started is not None
+    return run.started + timedelta(seconds=agent.bounds.seconds)
+
+
 def _too_late(agent: Agent, run: Run, now: datetime) -> End | None:
     seconds = (now - (run.started or now)).total_seconds()
     if seconds < agent.bounds.seconds:
@@ -110,7 +128,4 @@ def _guarded(agent: Agent, ended: Sequence[Step]) -> End | None:
 
 
 def _alike(name: str, arguments: str) -> tuple[str, str]:
-    try:
-        return name, json.dumps(json.loads(arguments or "{}"), sort_keys=True)
-    except ValueError:
-        return name, arguments
+    return name, meaning(arguments)

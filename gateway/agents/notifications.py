@@ -69,16 +69,25 @@ class Notifications:
         Raises:
             InvalidRequest: the data is no JSON, or too long.
         """
-        row = {
-            "time": microseconds(self._clock()),
-            "kind": kind,
-            "title": one_line(title, MOST_TITLE_CHARACTERS),
-            "data": storable_json("data", data or {}, most_bytes=MOST_DATA_BYTES),
-        }
+        row = self._row(kind, title, data)
         told = await self._database.write(lambda connection: _put(connection, row))
+        self.is_told(told)
+        return told
+
+    def put(
+        self,
+        connection: Connection,
+        kind: NotificationKind,
+        title: str,
+        data: Mapping[str, Any] | None = None,
+    ) -> Notification:
+        """Within the transaction of what it tells of; once that is committed, it `is_told`."""
+        return _put(connection, self._row(kind, title, data))
+
+    def is_told(self, told: Notification) -> None:
+        """It is stored: whoever listens here reads it now."""
         logger.info("notification=%d kind=%s", told.position, told.kind)
         self._heard_of(told.position)
-        return told
 
     async def since(self, after: int = 0, limit: int = _READ_AT_ONCE) -> Sequence[Notification]:
         """What was told after the notification at this position, the first one first."""
@@ -119,6 +128,16 @@ class Notifications:
                     yield page
                 else:
                     await news.wait()
+
+    def _row(
+        self, kind: NotificationKind, title: str, data: Mapping[str, Any] | None
+    ) -> Mapping[str, Any]:
+        return {
+            "time": microseconds(self._clock()),
+            "kind": kind,
+            "title": one_line(title, MOST_TITLE_CHARACTERS),
+            "data": storable_json("data", data or {}, most_bytes=MOST_DATA_BYTES),
+        }
 
     @contextmanager
     def _listening(self) -> Iterator[None]:

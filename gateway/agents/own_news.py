@@ -12,6 +12,7 @@ from gateway.agents.event_store import EventStore
 from gateway.agents.notification import NotificationKind
 from gateway.agents.notifications import Notifications
 from gateway.agents.run_store import RunStore
+from gateway.cancellation import ended
 from gateway.clock import Clock, now, rfc3339
 from gateway.tasks.task import Task
 from gateway.usage.alerts import Alert
@@ -58,10 +59,7 @@ class OwnNews:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._telling:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._telling, return_exceptions=True)
+        await ended(*self._telling)
 
     def alert(self, alert: Alert) -> None:
         """A limit is used so far; the ledger gives each alert once over all processes."""

@@ -8,11 +8,14 @@ from gateway.agents.durable import Durable
 from gateway.agents.executors import Executors
 from gateway.agents.run_store import RunStore
 from gateway.clock import Clock, now
+from gateway.usage.ledger import VOUCH_SECONDS, Ledger
 
 logger = logging.getLogger(__name__)
 
 # What a run said is in our own tables; nobody needs its workflow once it is over.
 WORKFLOWS_KEPT = timedelta(hours=1)
+# A process that is only cut off vouches for its calls before.
+DOUBTED_SECONDS = 2 * VOUCH_SECONDS
 # Before that it may be about to begin.
 STRAY_AFTER = timedelta(seconds=30)
 
@@ -26,6 +29,7 @@ class Recovery:
         runs: RunStore,
         durable: Durable,
         carrying: Carrying,
+        ledger: Ledger,
         *,
         retention_days: int | None = None,
         clock: Clock = now,
@@ -34,6 +38,7 @@ class Recovery:
         self._runs = runs
         self._durable = durable
         self._carrying = carrying
+        self._ledger = ledger
         self._retention = None if retention_days is None else timedelta(days=retention_days)
         self._clock = clock
 
@@ -41,7 +46,12 @@ class Recovery:
         """Say that this process lives, and take over from those that do not."""
         try:
             await self._executors.beat()
-            for executor in await self._executors.gone():
+            gone = await self._executors.gone()
+            # Asked later: whoever was seen to be dead still is.
+            dead = await self._executors.dead() if gone else ()
+            for executor in gone:
+                seconds = 0.0 if executor in dead else DOUBTED_SECONDS
+                await self._ledger.expire(executor, in_seconds=seconds)
                 await self._take_over(executor)
                 await self._executors.forget(executor)
                 logger.info("took over what process %s has left", executor)

@@ -61,7 +61,8 @@ class Run:
 class Step:
     """One answer of a model (`ask`), or one call of a tool (`call`), numbered from 1.
 
-    `asked` is what went out: for a call `{"id", "name", "arguments"}`. `answer` is what came: for
+    `asked` is what went out: for a call `{"id", "name", "arguments"}`; for an answer nothing, or if
+    it had to wait `{"waited_for", "waited_seconds"}`, which is a limit. `answer` is what came: for
     an answer the message of the model as JSON; for a call `{"text", "is_error"}`. Without `ended`
     it runs, or its process died. `outcome` is `ok`, `proposed`, or an error's code.
     """

@@ -37,6 +37,7 @@ class RunReading:
         near = await self._read(alike.order_by(runs.c.position.desc()).limit(_MOST_SUGGESTED))
         raise NotFound(
             f"no run is named {run_id[:60]!r}; `gateway agents logs` lists the latest",
+            what="run",
             suggestions=[one.id for one in near],
         )
 
@@ -55,10 +56,6 @@ class RunReading:
 
         found = await self._database.read(work)
         return found or (await self.run(run_id), ())
-
-    async def of_occasion(self, occasion: str) -> Run | None:
-        found = await self._read(select(*RUN_COLUMNS).where(runs.c.occasion == occasion))
-        return found[0] if found else None
 
     async def listed(
         self,

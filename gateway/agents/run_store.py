@@ -1,7 +1,7 @@
 """The runs of all agents and their steps, shared by all processes on one database."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -37,7 +37,9 @@ from gateway.storage.statement import Statement
 from gateway.storage.tables import microseconds
 
 _ADD = Statement(lambda insert: insert(runs).on_conflict_do_nothing(index_elements=["occasion"]))
-_EARLIER = runs.alias("earlier")
+_EARLIER, _ASKER = runs.alias("earlier"), runs.alias("asker")
+_TO_END: tuple[Wanted, ...] = ("cancel", "kill")
+OPEN: tuple[Status, ...] = ("waiting", "running", "paused")
 _PRUNED_AT_ONCE = 500
 
 
@@ -65,9 +67,7 @@ class RunStore(RunReading):
         beside: Callable[[Connection], None] | None = None,
     ) -> None:
         """Store each run whose occasion has none yet, and do what is to be done beside."""
-        rows = [
-            {**run_row(run), "occasion": occasion, "executor": None} for occasion, run in wanted
-        ]
+        rows = [_new(occasion, run) for occasion, run in wanted]
 
         def work(connection: Connection) -> None:
             _ADD.run(connection, rows)
@@ -76,10 +76,30 @@ class RunStore(RunReading):
 
         await self._database.write(work)
 
+    async def ask(
+        self, asker: Run, question: Callable[[Connection], tuple[str, Run]]
+    ) -> Run | None:
+        """Store the run that answers what a run asks, or read the one that its occasion has.
+
+        `question` stores what is asked, in the same transaction. It is None, and nothing is stored,
+        if the asker has ended or is to end: whoever ends it later finds all that it has asked.
+        """
+
+        def work(connection: Connection) -> Run | None:
+            if not _goes_on(connection, asker.id):
+                return None
+            occasion, run = question(connection)
+            _ADD.run(connection, [_new(occasion, run)])
+            is_it = runs.c.occasion == occasion
+            return run_of(connection.execute(select(*RUN_COLUMNS).where(is_it)).one())
+
+        return await self._database.write(work)
+
     async def claim(self, rooms: Sequence[Room], executor: str, *, most: int) -> Sequence[Run]:
         """The oldest runs that may begin, which from now on are this process's.
 
-        Of an agent that is paused, or has as many runs as it may, there are none.
+        Of an agent that is paused, or has as many runs as it may, there are none; nor is there what
+        a run asked that is to end.
         """
 
         def work(connection: Connection) -> Sequence[Run]:
@@ -139,25 +159,27 @@ class RunStore(RunReading):
 
         return await self._database.write(work)
 
-    async def end(self, run: Run) -> Run | None:
-        """Write how it ended, and read what it came to; None if it had ended before."""
+    async def end(
+        self,
+        run: Run,
+        *,
+        of: Iterable[Status] = OPEN,
+        beside: Callable[[Connection, Run], None] | None = None,
+    ) -> Sequence[Run]:
+        """Write how it ended, and read what it came to; nothing if it is in no state of `of`.
 
-        def work(connection: Connection) -> Run | None:
-            is_it = and_(runs.c.id == run.id, runs.c.status.not_in(ENDED))
-            changed = written(
-                {
-                    "status": run.status,
-                    "ended": run.ended,
-                    "result": run.result,
-                    "guard": run.guard,
-                    "because": run.because,
-                    "wanted": None,
-                    "executor": None,
-                }
-            )
-            change = update(runs).where(is_it).values(changed).returning(*RUN_COLUMNS)
-            row = connection.execute(change).first()
-            return None if row is None else run_of(row)
+        What it asked of others, and nobody has begun, is cancelled with it, and comes behind it.
+        `beside` writes in this transaction what follows from each of those that have ended.
+        """
+
+        def work(connection: Connection) -> Sequence[Run]:
+            if (first := _end(connection, run, of)) is None:
+                return ()
+            ended = [first, *_end_questions(connection, first)] if first.has_ended else [first]
+            for one in ended:
+                if one.has_ended and beside is not None:
+                    beside(connection, one)
+            return ended
 
         return await self._database.write(work)
 
@@ -167,9 +189,7 @@ class RunStore(RunReading):
         """Ask of one run, an agent's, or all that they stop; tells of which none is carried out."""
 
         def work(connection: Connection) -> Sequence[str]:
-            open_runs: list[ColumnElement[bool]] = [
-                runs.c.status.in_(("waiting", "running", "paused"))
-            ]
+            open_runs: list[ColumnElement[bool]] = [runs.c.status.in_(OPEN)]
             if run_id is not None:
                 open_runs.append(runs.c.id == run_id)
             if agent is not None:
@@ -265,13 +285,50 @@ def _first(connection: Connection, agent: str, *, limit: int) -> list[tuple[int,
     open_before = select(_EARLIER.c.id).where(
         _EARLIER.c.id == runs.c.after, _EARLIER.c.status.not_in(ENDED)
     )
+    in_vain = select(_ASKER.c.id).where(_ASKER.c.id == runs.c.parent, _ASKER.c.wanted.in_(_TO_END))
     query = (
         select(runs.c.position, *RUN_COLUMNS)
-        .where(runs.c.agent == agent, runs.c.status == "waiting", ~exists(open_before))
+        .where(
+            runs.c.agent == agent,
+            runs.c.status == "waiting",
+            ~exists(open_before),
+            ~exists(in_vain),
+        )
         .order_by(runs.c.position)
         .limit(limit)
     )
     return [(row[0], run_of(row[1:])) for row in connection.execute(query)]
+
+
+def _new(occasion: str, run: Run) -> dict[str, Any]:
+    return {**run_row(run), "occasion": occasion, "executor": None}
+
+
+def _goes_on(connection: Connection, run_id: str) -> bool:
+    """One that is to pause goes on later, and what it asks is asked."""
+    is_it = and_(runs.c.id == run_id, runs.c.status == "running")
+    to_end = func.coalesce(runs.c.wanted, "").in_(_TO_END)
+    return connection.execute(select(runs.c.id).where(is_it, ~to_end)).first() is not None
+
+
+def _end(connection: Connection, run: Run, of: Iterable[Status] = OPEN) -> Run | None:
+    is_it = and_(runs.c.id == run.id, runs.c.status.in_(tuple(of)))
+    how = {name: getattr(run, name) for name in ("status", "ended", "result", "guard", "because")}
+    changed = written({**how, "wanted": None, "executor": None})
+    change = update(runs).where(is_it).values(changed).returning(*RUN_COLUMNS)
+    row = connection.execute(change).first()
+    return None if row is None else run_of(row)
+
+
+def _end_questions(connection: Connection, asker: Run) -> Iterator[Run]:
+    """End what a run that has ended asked, as far as nobody began it, and what that asked."""
+    because = f"the run that asked it, {asker.id}, is {asker.status}"
+    is_it = and_(runs.c.parent == asker.id, runs.c.status == "waiting")
+    for row in connection.execute(select(*RUN_COLUMNS).where(is_it)).all():
+        question = replace(run_of(row), status="cancelled", ended=asker.ended, because=because)
+        if (ended := _end(connection, question)) is not None:
+            yield ended
+            yield from _end_questions(connection, ended)
 
 
 def _is_carried(connection: Connection, run_id: str, executor: str) -> bool:

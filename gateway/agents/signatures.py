@@ -19,7 +19,7 @@ from typing import Any
 from gateway.agents.topic import MOST_CHARACTERS, RESERVED, checked_topic
 from gateway.agents.webhook_secrets import WebhookSecrets
 from gateway.clock import Clock, now
-from gateway.errors import ConfigurationError, InvalidRequest, Unauthenticated
+from gateway.errors import ConfigurationError, InvalidRequest, InvalidSignature
 
 GITHUB, GITLAB, STANDARD = "github", "gitlab", "webhook"
 TOLERANCE = timedelta(minutes=5)
@@ -64,7 +64,7 @@ def verified(
     colons: `invoice.paid` is `invoice:paid`.
 
     Raises:
-        Unauthenticated: a header is missing, or the signature is wrong or too old.
+        InvalidSignature: a header is missing, or the signature is wrong or too old.
         InvalidRequest: it is signed, but no event can be read from it.
         ConfigurationError: the secret that we have is none.
     """
@@ -75,7 +75,7 @@ def verified(
         return _of_gitlab(named, body, secrets, clock=clock)
     if "webhook-signature" in named or "webhook-id" in named:
         return _of_standard(named, body, secrets.standard, clock=clock)
-    raise Unauthenticated(
+    raise InvalidSignature(
         "X-Hub-Signature-256, X-Gitlab-Token and webhook-signature: one of these headers must "
         "show who sends this event; all are missing"
     )
@@ -94,7 +94,7 @@ def _of_github(headers: Mapping[str, str], body: bytes, secret: str | None) -> D
     signature = _needed(headers, "X-Hub-Signature-256")
     digest = hmac.new(_known(secret, "GitHub").encode(), body, hashlib.sha256).hexdigest()
     if not _is_same(signature, f"sha256={digest}"):
-        raise Unauthenticated("X-Hub-Signature-256: is not the signature of this body")
+        raise InvalidSignature("X-Hub-Signature-256: is not the signature of this body")
     event = _told(headers, "X-GitHub-Event")
     # GitHub signs the body alone: sent again under other headers it is still the same.
     delivery = hashlib.sha256(body).hexdigest()
@@ -116,7 +116,7 @@ def _of_gitlab(
     else:
         token = _needed(headers, "X-Gitlab-Token")
         if not _is_same(token, _known(secrets.gitlab_token, "GitLab")):
-            raise Unauthenticated("X-Gitlab-Token: is not the token of this webhook")
+            raise InvalidSignature("X-Gitlab-Token: is not the token of this webhook")
     event = _told(headers, "X-Gitlab-Event")
     data = _json(body)
     kind = event.lower().removesuffix(" hook")
@@ -160,14 +160,14 @@ def _check_signature(headers: Mapping[str, str], body: bytes, secret: str, *, cl
     digest = hmac.new(_key(secret), signed, hashlib.sha256).digest()
     right = f"v1,{base64.b64encode(digest).decode()}"
     if not any(_is_same(one, right) for one in signatures.split()):
-        raise Unauthenticated(
+        raise InvalidSignature(
             "webhook-signature: none in it is the v1 signature of this ID, time and body"
         )
     if not _SECONDS.fullmatch(sent):
-        raise Unauthenticated("webhook-timestamp: is no whole number of seconds since 1970")
+        raise InvalidSignature("webhook-timestamp: is no whole number of seconds since 1970")
     away_seconds = abs(clock().timestamp() - int(sent))
     if away_seconds > TOLERANCE.total_seconds():
-        raise Unauthenticated(
+        raise InvalidSignature(
             f"webhook-timestamp: is {away_seconds:.0f} seconds from now; at most "
             f"{TOLERANCE.total_seconds():.0f}"
         )
@@ -190,7 +190,7 @@ def _key(secret: str) -> bytes:
 def _known(secret: str | None, sender: str) -> str:
     # With an empty one, everybody could sign.
     if not secret:
-        raise Unauthenticated(f"webhooks of {sender} are not taken: no secret for them is known")
+        raise InvalidSignature(f"webhooks of {sender} are not taken: no secret for them is known")
     return secret
 
 
@@ -200,7 +200,7 @@ def _is_same(one: str, other: str) -> bool:
 
 def _needed(headers: Mapping[str, str], name: str) -> str:
     if not (value := headers.get(name.lower())):
-        raise Unauthenticated(f"{name}: this header is missing")
+        raise InvalidSignature(f"{name}: this header is missing")
     return value
 
 

@@ -194,7 +194,9 @@ def _one(connection: Connection, suggestion_id: str) -> Suggestion:
     latest = select(kept.c.id).order_by(kept.c.position.desc()).limit(_NEAR_AMONG)
     ids = connection.scalars(latest).all()
     near = get_close_matches(shown(suggestion_id), ids, n=3, cutoff=0.7)
-    raise NotFound(f"there is no suggestion {shown(suggestion_id)!r}", suggestions=near)
+    raise NotFound(
+        f"there is no suggestion {shown(suggestion_id)!r}", what="suggestion", suggestions=near
+    )
 
 
 def _suggestion(row: Any) -> Suggestion:

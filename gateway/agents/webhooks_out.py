@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
 from gateway.agents.notification import Notification
 from gateway.agents.notifications import Notifications
+from gateway.cancellation import ended
 from gateway.clock import Clock, now, rfc3339
 from gateway.downstream.webhook import WebhookSender, check_url, signing_key
 from gateway.errors import GatewayError, RateLimited, Unavailable
@@ -110,9 +111,7 @@ class WebhooksOut:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
 
     async def _deliver_all(self, target: WebhookTarget) -> None:
         while True:

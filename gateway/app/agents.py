@@ -16,6 +16,7 @@ from gateway.agents.asking import Asking
 from gateway.agents.calling import Calling, Hands
 from gateway.agents.carrying import Carrying
 from gateway.agents.deciding import Deciding
+from gateway.agents.delegating import Delegating
 from gateway.agents.durable import Durable
 from gateway.agents.endings import Endings
 from gateway.agents.event_store import EventStore
@@ -24,6 +25,7 @@ from gateway.agents.feeding import Feeding
 from gateway.agents.hands import ActingHands
 from gateway.agents.notifications import Notifications
 from gateway.agents.own_news import OwnNews
+from gateway.agents.patience import Patience
 from gateway.agents.pauses import Pauses
 from gateway.agents.places import Places
 from gateway.agents.recovery import Recovery
@@ -67,19 +69,32 @@ def built_agents(
     events = EventStore(database, retention_days=config.retention_days)
     runs, suggestions, pauses = RunStore(database), SuggestionStore(database), Pauses(database)
     notifications = Notifications(database)
-    places, executors = Places(config.runs_at_once), Executors(database)
+    places, executors = (
+        Places(config.runs_at_once),
+        Executors(database, executor=router.ledger.owner),
+    )
     feeding = Feeding(events, runs, by_name, executor=executors.id, places=places, clock=now)
-    hands = ActingHands(
-        events, runs, suggestions, notifications, agents=by_name, places=places, poke=feeding.poke
+    endings = Endings(runs, events, notifications, poke=feeding.poke)
+    hands = ActingHands(events, suggestions, notifications, poke=feeding.poke)
+    delegating = Delegating(
+        events,
+        runs,
+        pauses,
+        endings,
+        agents=by_name,
+        places=places,
+        poke=feeding.poke,
+        clock=now,
     )
     carrying = Carrying(
         runs,
         by_name,
         executors.id,
         Asking(router.completion, router.catalog.get, now),
-        Calling(toolbox_of, Hands(hands.propose, hands.delegate, hands.publish), now),
+        Calling(toolbox_of, Hands(hands.propose, delegating.ask, hands.publish), now),
+        Patience(router.ledger.returns, places, now),
         event=events.event,
-        ended=Endings(events, notifications, poke=feeding.poke).ended,
+        end=endings.end,
         clock=now,
     )
     agents = Agents(
@@ -133,6 +148,7 @@ async def carried_out(
             built.runs,
             durable,
             built.carrying,
+            router.ledger,
             retention_days=config.agents.retention_days,
         )
         await stack.enter_async_context(_repeating(recovery.look, seconds=BEAT_SECONDS))

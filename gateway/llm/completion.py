@@ -43,6 +43,7 @@ from gateway.llm.task import Task
 from gateway.llm.tokens import most_tokens, request_tokens
 from gateway.llm.wanted import read_wanted
 from gateway.strategies import Strategies
+from gateway.usage.entries import Told
 from gateway.usage.ledger import Ledger
 
 # OpenRouter would answer with a model of its own choosing: one that a key may not use, at a price
@@ -208,24 +209,41 @@ class Completion:
         kept = None if prefer is None else self._kept(asker, asked, prefer, hints)
         course = self._course(asker, request, hints, asked)
         story = Story(caller.name, began_at=self._clock())
-        pick: Pick | None = course.first(kept)
-        while pick is not None:
+        pick = course.first(kept)
+        while True:
             answering = self._answering(caller, pick, story, learns=hints.learns)
             try:
                 await self._begin(answering, pick, asker)
             except GatewayError as error:
                 story.failed(answering, pick, error)
-                was_sent = answering.was_sent
-                self._network.heard(answering.provider, error, was_sent=was_sent)
-                if not may_follow(answering, error):
-                    raise
-                pick = course.after(error, answering.model, was_sent=was_sent)
+                self._network.heard(answering.provider, error, was_sent=answering.was_sent)
+                pick = await self._following(course, story, answering, pick, error)
                 continue
             self._network.heard(answering.provider, None, was_sent=True)
             if kept is None and read_wanted(request.model, self.policy.aliases).name is None:
                 answering.seen_beside(conversation(request.messages))
             return answering
-        raise course.failure()
+
+    async def _following(
+        self, course: Course, story: Story, answering: Answering, failed: Pick, error: GatewayError
+    ) -> Pick:
+        """What to try after this error.
+
+        Raises:
+            GatewayError: nothing; its route tells of all that was tried.
+        """
+        told = error
+        if may_follow(answering, error):
+            pick = course.after(error, answering.model, was_sent=answering.was_sent)
+            if pick is not None:
+                return pick
+            told = course.failure()
+        if not answering.was_sent:
+            # What was sent has settled, and told it.
+            route = story.ended(failed, error)
+            await self._ledger.tell(Told(story.id, story.caller, story.began_at, route))
+        told.route_id = story.id
+        raise told
 
     def _kept(self, asker: Asker, asked: Features, model: Model, hints: Hints) -> Route | None:
         """The route to the model alone, if it can still be taken: all others need no look."""

@@ -1,6 +1,7 @@
 """What to tell a caller whom no model can serve now: which limit, until when, at what cost."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from gateway.llm.features import Features
 from gateway.llm.lineup import Contender
@@ -49,11 +50,11 @@ def refusal(
     why = next((one for one in NEAREST_FIRST if left_out.counts[one]), None)
     advice = f". {_cost(offer)}{_way(policy, left_out)}" if offer else ""
     if why == "limit":
-        first = min(shortages, key=lambda shortage: shortage.resets_at)
+        first = min(shortages, key=_soonest)
         error = policy.action("error")
         own = f"{error.message.rstrip('.')}: " if error and error.message else ""
         message = f"{own}{_all_of(shortages)}{advice}"
-        return Refusal(why, message, limit=first.limit.name, resets_at=first.resets_at)
+        return Refusal(why, message, first)
     if why == "cooling":
         seconds = min(cooling_seconds)
         message = f"Every model that fits rests after failures; try again in {seconds:.0f} s"
@@ -113,6 +114,12 @@ def _way(policy: Policy, left_out: LeftOut) -> str:
 
 def _all_of(shortages: Sequence[Shortage]) -> str:
     """Each limit once: with the free quota the budget may be used up too."""
-    by_limit = {one.limit.name: one for one in reversed(shortages)}
-    ordered = sorted(by_limit.values(), key=lambda one: one.resets_at)
-    return "; and ".join(str(one) for one in ordered[:MOST_LIMITS])
+    by_limit: dict[str, Shortage] = {}
+    for one in sorted(shortages, key=_soonest):
+        by_limit.setdefault(one.limit.name, one)
+    return "; and ".join(str(one) for one in list(by_limit.values())[:MOST_LIMITS])
+
+
+def _soonest(shortage: Shortage) -> tuple[bool, datetime]:
+    """What is only held may be given back at any moment."""
+    return not shortage.is_only_held, shortage.resets_at

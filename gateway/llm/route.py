@@ -9,7 +9,6 @@ from gateway.errors import (
     ContextTooLong,
     GatewayError,
     InvalidRequest,
-    LimitExceeded,
     PaymentRequired,
     PermissionDenied,
     Unavailable,
@@ -17,6 +16,7 @@ from gateway.errors import (
 from gateway.llm.features import Features
 from gateway.llm.model import Model, Tier
 from gateway.llm.scoring import Score
+from gateway.usage.limit import Shortage
 
 Why = Literal[
     "limit",
@@ -90,19 +90,17 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a route has no steps. `resets_at` and `limit` are those of the limit that is used up."""
+    """Why a route has no steps. `shortage` is what a caller should wait for the end of."""
 
     why: Why | None
     message: str
-    limit: str = ""
-    resets_at: datetime | None = None
+    shortage: Shortage | None = None
     wait_seconds: float = 0.0
 
     def error(self, now: datetime) -> GatewayError:
         message = self.message
-        if self.why == "limit" and self.resets_at is not None:
-            seconds = max((self.resets_at - now).total_seconds(), 0.0)
-            return LimitExceeded(message, limit=self.limit, retry_after_seconds=seconds)
+        if self.shortage is not None:
+            return self.shortage.exceeded(message, now)
         if self.why in {"cooling", None}:
             return Unavailable(message, retry_after_seconds=self.wait_seconds)
         if self.why in {"unpaid", "max_cost"}:

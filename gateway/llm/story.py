@@ -27,8 +27,8 @@ class Story:
     ) -> None:
         self.id = f"r{uuid4().hex[:15]}"
         self.attempts = 0
-        self._caller = caller
-        self._began_at = began_at
+        self.caller = caller
+        self.began_at = began_at
         self._seconds = seconds
         self._tried: list[Mapping[str, Any]] = []
         self._spent_microusd: int | None = 0
@@ -38,12 +38,23 @@ class Story:
         """All until now, of which `pick` is about to be tried."""
         return {
             "id": self.id,
-            "time": rfc3339(self._began_at),
-            "caller": self._caller,
+            "time": rfc3339(self.began_at),
+            "caller": self.caller,
             **pick.route.to_json(),
             "tried": tuple(self._tried),
             "trying": {**_begun(pick), "spent_microusd": self._spent_microusd},
             "warnings": list(pick.warnings),
+        }
+
+    def ended(self, pick: Pick, error: GatewayError) -> Mapping[str, Any]:
+        """All of it, where no model answered, and `pick` was the last that failed."""
+        told = {name: value for name, value in self.told(pick).items() if name != "trying"}
+        return {
+            **told,
+            "answered_by": None,
+            "attempts": self.attempts,
+            "outcome": error.code,
+            "cost_microusd": self._spent_microusd,
         }
 
     def failed(self, answering: Answering, pick: Pick, error: GatewayError) -> None:

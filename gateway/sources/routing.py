@@ -299,8 +299,9 @@ def _latest(routes: Sequence[Mapping[str, Any]]) -> str:
 def _first_model(route: Mapping[str, Any]) -> str:
     """The model that answered, else the last that was tried, else the one to try first."""
     steps = route.get("steps") or ()
-    planned = steps[0]["model"] if steps else "no model"
-    return str(route.get("answered_by") or route.get("tried_last") or planned)
+    tried = route.get("tried") or steps[:1]
+    last = tried[-1]["model"] if tried else "no model"
+    return str(route.get("answered_by") or route.get("tried_last") or last)
 
 
 def _grounds(reason: str, model: str) -> str:

@@ -13,12 +13,13 @@ from gateway.storage.tables import microseconds, reservations, usage
 from gateway.usage import observations, routes, tool_calls
 from gateway.usage.alerts import Alert, GivenAlert, is_first, reached
 from gateway.usage.call import Amount, Settlement
-from gateway.usage.entries import Answer, Booked, Entry, Note, Observe, Release, Reserve, Settle
-from gateway.usage.limit import Limit, Shortage
+from gateway.usage.entries import Answer, Booked, Entry, Observe, Release, Reserve, Settle, Told
+from gateway.usage.limit import Limit, Shortage, foremost
 from gateway.usage.lines import LOST, line, lost
 from gateway.usage.observations import Observation
 from gateway.usage.reservation import READ, Hold, Reservation
 from gateway.usage.tally import Pair, Tally, Use
+from gateway.usage.tool_call import ToolCall
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class Page:
         self._limits = {limit.id: limit for limit in terms.limits}
         self._tally = Tally(connection, self._limits, now=now)
         self._charged: set[Pair] = set()
+        self._freed: set[str] = set()
         self._routes: dict[str, dict[str, Any]] = {}
         self._lines: list[dict[str, Any]] = []
         self._begun: list[Reservation] = []
@@ -95,7 +97,10 @@ class Page:
         self._end(entries)
         for entry in observing:
             self._observe(entry)
-        tool_calls.write(self._connection, [one.call for one in entries if isinstance(one, Note)])
+        tool_calls.write(self._connection, [one for one in entries if isinstance(one, ToolCall)])
+        for told in entries:
+            if isinstance(told, Told):
+                self._tell(told)
         answers: list[Answer] = [
             self._begin(entry, bindings[number]) if isinstance(entry, Reserve) else None
             for number, entry in enumerate(entries)
@@ -144,9 +149,13 @@ class Page:
         charged = settlement.charged(reservation.worst)
         self._charge(reservation, charged)
         self._lines.append(line(reservation, settlement))
-        if settlement.route is not None and reservation.call.route_id is not None:
-            self._routes[reservation.call.route_id] = routes.row(reservation, settlement.route)
+        call, time = reservation.call, reservation.time
+        if settlement.route is not None and call.route_id is not None:
+            self._tell(Told(call.route_id, call.caller, time, settlement.route))
         _warn_if_above(reservation, charged)
+
+    def _tell(self, told: Told) -> None:
+        self._routes[told.route_id] = routes.row(told)
 
     def _correct(self, settling: Mapping[str, Settle]) -> None:
         """A call that was written off ends after all: the truth takes the place of the worst."""
@@ -159,6 +168,7 @@ class Page:
 
     def _free(self, reservation: Reservation) -> None:
         for hold in reservation.holds:
+            self._freed.add(hold.limit_id)
             self._tally.add(hold.pair, hold.bucket, Use(reserved=-(hold.reserved or 0)))
 
     def _charge(self, reservation: Reservation, amount: Amount, *, sign: int = 1) -> None:
@@ -177,9 +187,9 @@ class Page:
 
     def _begin(self, entry: Reserve, binding: Sequence[tuple[Limit, str]]) -> Answer:
         """All limits of the call have room for its worst case, or none holds any of it."""
-        for limit, key in binding:
-            if shortage := self._shortage(entry, limit, key):
-                return shortage.error(self._now)
+        shortages = [self._shortage(entry, limit, key) for limit, key in binding]
+        if shortage := foremost(one for one in shortages if one is not None):
+            return shortage.error(self._now)
         holds = tuple(
             Hold(
                 limit.id,
@@ -204,7 +214,7 @@ class Page:
             return None
         excess = used + (needed or 0) - limit.most
         resets_at = self._tally.room_at(limit, key, excess=excess)
-        return Shortage(limit, key, used, needed, resets_at, entry.call.model)
+        return Shortage(limit, key, used, use.reserved, needed, resets_at, entry.call.model)
 
     def _others(self, pair: Pair) -> int:
         seen = self._observed.get(pair) or self._known.observations.get(pair)
@@ -226,6 +236,7 @@ class Page:
             self._observed,
             [alert for alert in candidates if is_first(self._connection, alert)],
             [alert.given for alert in candidates],
+            {self._limits[freed].name for freed in self._freed if freed in self._limits},
         )
 
     def _candidates(self) -> list[Alert]:

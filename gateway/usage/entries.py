@@ -1,8 +1,9 @@
 """What can be asked of the books; what is asked at the same time is booked in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from gateway.errors import GatewayError
 from gateway.usage.alerts import Alert, GivenAlert
@@ -48,22 +49,29 @@ class Observe:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """A call of a tool has ended."""
+class Told:
+    """How a request ended whose last tries were never sent, so that nothing of them settles."""
 
-    call: ToolCall
+    route_id: str
+    caller: str
+    time: datetime
+    route: Mapping[str, Any]
 
 
-Entry = Reserve | Settle | Release | Observe | Note
+Entry = Reserve | Settle | Release | Observe | ToolCall | Told
 Answer = Reservation | GatewayError | None
 
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """What one transaction did: an answer for each entry, and what is now used of its limits."""
+    """What one transaction did: an answer for each entry, and what is now used of its limits.
+
+    Of the limits named in `freed`, calls that ended have given back what they held.
+    """
 
     answers: Sequence[Answer] = ()
     uses: Mapping[Pair, Use] = field(default_factory=dict)
     observations: Mapping[Pair, Observation] = field(default_factory=dict)
     alerts: Sequence[Alert] = ()
     given: Sequence[GivenAlert] = ()
+    freed: Collection[str] = ()

@@ -19,18 +19,19 @@ from gateway.usage.alerts import Alert, GivenAlert
 from gateway.usage.books import Known, Page, Terms
 from gateway.usage.call import Amount, Call, Settlement
 from gateway.usage.counting import count_new_limits
-from gateway.usage.entries import Booked, Note, Observe, Release, Reserve, Settle
+from gateway.usage.entries import Booked, Observe, Release, Reserve, Settle, Told
 from gateway.usage.forecast import Forecast
 from gateway.usage.limit import Limit, LimitState, Shortage
 from gateway.usage.observations import Observation
 from gateway.usage.report import Column, Grouping, UsageLine, report
 from gateway.usage.reservation import Reservation
+from gateway.usage.returns import Returns
 from gateway.usage.standing import Standing, state
 from gateway.usage.tally import Pair, Use, every_use
 from gateway.usage.tool_call import ToolCall
 from gateway.usage.tool_calls import ToolLine
 from gateway.usage.unusual import Unusual
-from gateway.usage.upkeep import prune, renew
+from gateway.usage.upkeep import expire, prune, renew
 from gateway.usage.workload import Workload
 from gateway.usage.writer import Writer
 
@@ -38,7 +39,8 @@ logger = logging.getLogger(__name__)
 
 _RESERVE_SECONDS = 10.0
 _REFRESH_SECONDS = 5.0
-_SWEEP_SECONDS = 60.0
+# So often a ledger vouches for its calls.
+VOUCH_SECONDS = 60.0
 _PRUNE_SECONDS = 86_400.0
 _MOST_REMEMBERED_ALERTS = 10_000
 
@@ -70,12 +72,14 @@ class Ledger:
         self._database = database
         self._clock = clock
         self._lease = timedelta(seconds=lease_seconds)
-        self._terms = Terms(self.limits, owner or uuid4().hex, self._lease, alert_percents)
+        self.owner = owner or uuid4().hex
+        self._terms = Terms(self.limits, self.owner, self._lease, alert_percents)
         self._on_alert = tuple(on_alert)
         self._retention = None if retention_days is None else timedelta(days=retention_days)
         self._standing = Standing(self.limits)
         self._given: set[GivenAlert] = set()
         self._running: set[str] = set()
+        self.returns = Returns()
         self._writer = Writer(database, page=self._page, booked=self._learn)
 
     async def __aenter__(self) -> Self:
@@ -87,7 +91,7 @@ class Ledger:
             await stack.enter_async_context(self._writer)
             await stack.enter_async_context(_repeating(self.refresh, seconds=_REFRESH_SECONDS))
             await stack.enter_async_context(
-                _repeating(self._vouch_and_sweep, seconds=_SWEEP_SECONDS)
+                _repeating(self._vouch_and_sweep, seconds=VOUCH_SECONDS)
             )
             await stack.enter_async_context(_repeating(self.prune, seconds=_PRUNE_SECONDS))
             self._closing = stack.pop_all()
@@ -181,7 +185,11 @@ class Ledger:
         """Keep the line of a tool's call that ended; nobody waits for it to be written."""
         # Once the ledger is closed there is nobody to write it.
         with suppress(Unavailable):
-            self._writer.note(Note(call))
+            self._writer.note(call)
+
+    async def tell(self, told: Told) -> None:
+        with suppress(Unavailable):
+            await asyncio.shield(self._writer.submit(told))
 
     async def tool_report(
         self, start: datetime, end: datetime, *, caller: str | None = None
@@ -266,6 +274,12 @@ class Ledger:
             await self._database.write(lambda connection: self._page(connection).write_off())
         )
 
+    async def expire(self, owner: str, *, in_seconds: float) -> None:
+        """Charge in full what another ledger holds, unless it vouches for it until then."""
+        at = self._clock() + timedelta(seconds=in_seconds)
+        await self._database.write(lambda connection: expire(connection, owner, at=at))
+        await self.sweep()
+
     async def renew(self) -> None:
         """Vouch for the calls that run in this process, for another lease."""
         until, ids = self._clock() + self._lease, frozenset(self._running)
@@ -322,6 +336,7 @@ class Ledger:
 
     def _learn(self, booked: Booked) -> None:
         self._standing.learn(booked.uses, now=self._clock())
+        self.returns.tell(booked.freed)
         if booked.observations:
             self._standing.observations = {**self._standing.observations, **booked.observations}
         if len(self._given) > _MOST_REMEMBERED_ALERTS:

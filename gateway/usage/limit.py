@@ -1,6 +1,6 @@
 """What may be used in a window: a Quota counts requests or tokens, a Budget sums money."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -12,6 +12,9 @@ from gateway.clock import rfc3339
 from gateway.errors import GatewayError, InvalidRequest, LimitExceeded
 from gateway.usage.call import Call, Unit
 from gateway.usage.window import Window
+
+# Most answers that are under way have ended by then.
+HELD_RETRY_SECONDS = 3.0
 
 Dimension = Literal["caller", "tier", "provider", "model", "context", "task", "request_id"]
 
@@ -113,16 +116,29 @@ class LimitState:
 class Shortage:
     """Why a call may not begin: what a limit has left is less than the call may need.
 
-    `needed` is None where the price of `model` is unknown, so that a budget cannot be kept.
-    `resets_at` is when the limit has enough left again, if nothing else is used until then.
+    Of what is `used`, `held` is the worst case of calls under way. `needed` is None where the price
+    of `model` is unknown, so that a budget cannot be kept. `resets_at` is when the limit has enough
+    left again, if nothing else is used until then and what is held is used up.
     """
 
     limit: Limit
     key: str
     used: int
+    held: int
     needed: int | None
     resets_at: datetime
     model: str
+
+    @property
+    def is_only_held(self) -> bool:
+        """Whether there is room for the call if those under way give back all that they hold.
+
+        They hold the most tokens and money that they may use, and mostly use less; but a request
+        is a request.
+        """
+        if self.needed is None or self.limit.unit == "requests":
+            return False
+        return self.used - self.held + self.needed <= self.limit.most
 
     def __str__(self) -> str:
         limit = self.limit
@@ -138,14 +154,38 @@ class Shortage:
         allowed = f"the {name} allows {limit.shown(limit.most)} in {span}"
         if self.needed > limit.most:
             return f"{allowed}; {needed}, which is more than all of it"
-        resets = f"it resets at {rfc3339(self.resets_at)}"
-        return f"{allowed}, of which {limit.shown(self.used)} is used; {needed}; {resets}"
+        return f"{allowed}, {self._taken()}; {needed}; {self._room()}"
+
+    def _taken(self) -> str:
+        used = f"of which {self.limit.shown(self.used)} is used"
+        held = self.limit.shown(self.held)
+        return f"{used}, and {held} of that is held by calls under way" if self.held else used
+
+    def _room(self) -> str:
+        if self.is_only_held:
+            return "there may be room once they have ended"
+        return f"it resets at {rfc3339(self.resets_at)}"
+
+    def retry_after_seconds(self, now: datetime) -> float:
+        if self.is_only_held:
+            return HELD_RETRY_SECONDS
+        return max((self.resets_at - now).total_seconds(), 0.0)
 
     def error(self, now: datetime) -> GatewayError:
-        if self.needed is None:
-            return InvalidRequest(str(self))
-        seconds = max((self.resets_at - now).total_seconds(), 0.0)
-        return LimitExceeded(str(self), limit=self.limit.name, retry_after_seconds=seconds)
+        return InvalidRequest(str(self)) if self.needed is None else self.exceeded(str(self), now)
+
+    def exceeded(self, message: str, now: datetime) -> LimitExceeded:
+        return LimitExceeded(
+            message,
+            limit=self.limit.name,
+            retry_after_seconds=self.retry_after_seconds(now),
+            is_only_held=self.is_only_held,
+        )
+
+
+def foremost(shortages: Iterable[Shortage]) -> Shortage | None:
+    """The one to tell of those that one call meets: what is spent, before what is only held."""
+    return min(shortages, key=lambda one: one.is_only_held, default=None)
 
 
 def dollars(microusd: int) -> str:

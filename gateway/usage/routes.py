@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, select
 from gateway.clock import rfc3339
 from gateway.storage.statement import Statement
 from gateway.storage.tables import microseconds, moment, routes
-from gateway.usage.reservation import Reservation
+from gateway.usage.entries import Told
 
 # A call that tried several models settles several times; its last settlement knows the most.
 _PUT = Statement(
@@ -19,12 +19,12 @@ _PUT = Statement(
 )
 
 
-def row(reservation: Reservation, route: Mapping[str, Any]) -> dict[str, Any]:
+def row(told: Told) -> dict[str, Any]:
     return {
-        "route_id": reservation.call.route_id,
-        "time": microseconds(reservation.time),
-        "caller": reservation.call.caller,
-        "route": json.dumps(route, default=str),
+        "route_id": told.route_id,
+        "time": microseconds(told.time),
+        "caller": told.caller,
+        "route": json.dumps(told.route, default=str),
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from gateway.usage.call import Amount, Call
-from gateway.usage.limit import Limit, LimitState, Shortage
+from gateway.usage.limit import Limit, LimitState, Shortage, foremost
 from gateway.usage.observations import Observation
 from gateway.usage.tally import Pair, Use
 
@@ -46,13 +46,20 @@ class Standing:
         return [self._state(ids[one], key, now) for one, key in heard if one in ids]
 
     def shortage(self, call: Call, worst: Amount, *, now: datetime) -> Shortage | None:
-        for state in self.states(call, now):
-            needed = worst.of(state.limit.unit)
-            if not state.limit.has_room(needed, used=state.used):
-                return Shortage(
-                    state.limit, state.key, state.used, needed, state.resets_at, call.model
-                )
-        return None
+        return foremost(
+            Shortage(
+                state.limit,
+                state.key,
+                state.used,
+                state.reserved,
+                needed,
+                state.resets_at,
+                call.model,
+            )
+            for state in self.states(call, now)
+            for needed in (worst.of(state.limit.unit),)
+            if not state.limit.has_room(needed, used=state.used)
+        )
 
     def _state(self, limit: Limit, key: str, now: datetime) -> LimitState:
         use, as_of, _ = self._uses.get((limit.id, key), (Use(), now, 0))

@@ -26,6 +26,18 @@ _RENEW = (
 )
 
 
+_EXPIRE = (
+    update(reservations)
+    .where(reservations.c.owner == bindparam("of"), reservations.c.lease_until > bindparam("at"))
+    .values(lease_until=bindparam("at"))
+)
+
+
+def expire(connection: Connection, owner: str, *, at: datetime) -> None:
+    """What a process holds is lost then, unless it lives, and vouches for it until then."""
+    connection.execute(_EXPIRE, {"of": owner, "at": microseconds(at)})
+
+
 def renew(connection: Connection, ids: Collection[str], *, until: datetime) -> None:
     """A process that lives vouches for its calls, however long they run."""
     if ids:

@@ -11,8 +11,9 @@ from typing import Self
 from gateway.errors import GatewayError, Unavailable
 from gateway.storage.database import Database
 from gateway.usage.books import Page
-from gateway.usage.entries import Booked, Entry, Note, Reserve
+from gateway.usage.entries import Booked, Entry, Reserve
 from gateway.usage.reservation import Reservation
+from gateway.usage.tool_call import ToolCall
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class Writer:
         self._wake.set()
         return future
 
-    def note(self, entry: Note) -> None:
+    def note(self, entry: ToolCall) -> None:
         """Write it with the next entry, or a moment later: nobody waits for it."""
         self._enter(entry)
         asyncio.get_running_loop().call_later(_NOTED_SECONDS, self._wake.set)

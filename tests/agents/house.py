@@ -123,7 +123,7 @@ def says(*answers: Reply) -> Says:
     """One after the other, by how often it has answered; the last one for ever."""
 
     def said(messages: Sequence[Mapping[str, Any]]) -> Reply:
-        so_far = sum(one["role"] == "assistant" for one in messages)
+        so_far: int = sum(one["role"] == "assistant" for one in messages)
         return answers[min(so_far, len(answers) - 1)]
 
     return said

@@ -15,12 +15,14 @@ from gateway.agents.asking import Asking
 from gateway.agents.calling import Calling, Hands
 from gateway.agents.carrying import Carrying
 from gateway.agents.deciding import Deciding
+from gateway.agents.delegating import Delegating
 from gateway.agents.endings import Endings
-from gateway.agents.event import Event, News
+from gateway.agents.event import News
 from gateway.agents.event_store import EventStore
 from gateway.agents.feeding import Feeding
 from gateway.agents.hands import ActingHands
 from gateway.agents.notifications import Notifications
+from gateway.agents.patience import Patience
 from gateway.agents.pauses import Pauses
 from gateway.agents.places import Places
 from gateway.agents.run import Run, Step
@@ -34,6 +36,7 @@ from gateway.llm.messages import Message, Text, ToolCall
 from gateway.storage.database import Database
 from gateway.tools.tool import Answer, Arguments, Effect, Tool
 from gateway.tools.toolbox import Toolbox
+from gateway.usage.returns import Returns
 
 AGENTS = (
     Agent("worker", "own", "Work.", tools=("work",), delegates_to=("other",)),
@@ -55,7 +58,6 @@ class Process:
         self.executor = executor
         self.work: Made = well
         self.lists: Made = well
-        self.tells: Made = well
         self.calls = 0
         self.begun = asyncio.Event()
         self.events, self.runs = EventStore(database), RunStore(database)
@@ -66,13 +68,19 @@ class Process:
             self.events, self.runs, by_name, executor=executor, places=places, clock=now
         )
         hands = ActingHands(
+            self.events, self.suggestions, self.notifications, poke=self.feeding.poke
+        )
+        pauses = Pauses(database)
+        endings = Endings(self.runs, self.events, self.notifications, poke=self.feeding.poke)
+        delegating = Delegating(
             self.events,
             self.runs,
-            self.suggestions,
-            self.notifications,
+            pauses,
+            endings,
             agents=by_name,
             places=places,
             poke=self.begun.set,
+            clock=now,
         )
         box = Toolbox([self._tools])
         # No model is asked here: what was answered is recorded.
@@ -82,29 +90,25 @@ class Process:
             by_name,
             executor,
             Asking(nobody, lambda _: None, now),
-            Calling(lambda _: box, Hands(hands.propose, hands.delegate, hands.publish), now),
+            Calling(lambda _: box, Hands(hands.propose, delegating.ask, hands.publish), now),
+            Patience(Returns(), places, now),
             event=self.events.event,
-            ended=self._ended,
+            end=endings.end,
             clock=now,
         )
-        self._endings = Endings(self.events, self.notifications, poke=self.feeding.poke)
         self.agents = Agents(
             AGENTS,
             events=self.events,
             runs=self.runs,
             suggestions=self.suggestions,
             notifications=self.notifications,
-            pauses=Pauses(database),
+            pauses=pauses,
             deciding=Deciding(self.suggestions, self.notifications, lambda _: box),
             spent=dict,
             poke=self.feeding.poke,
             carrying=self.carrying,
             clock=now,
         )
-
-    async def _ended(self, run: Run, event: Event) -> None:
-        await self.tells()
-        await self._endings.ended(run, event)
 
     async def _tools(self) -> Sequence[Tool]:
         await self.lists()
@@ -278,11 +282,6 @@ async def test_a_rest_ends_in_its_time_and_others_do_not_end_it(one: Process) ->
 
 async def test_a_run_that_ends_twice_is_told_of_once(one: Process) -> None:
     run = await one.begun_run()
-    one.tells = raises(OSError("the process dies before anybody heard of it"))
-    with pytest.raises(OSError, match="dies"):
-        await one.carrying.advance(run.id, 2)
-    assert await one.told() == []
-    one.tells = well
     for _ in range(3):
         # Whoever goes on with it finds that it has ended.
         assert not await one.carrying.advance(run.id, 2)

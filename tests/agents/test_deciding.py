@@ -62,8 +62,11 @@ class Desk:
 async def opened_desk(folder: Path) -> AsyncIterator[Desk]:
     schema = {"type": "object"}
 
+    async def pay(arguments: Arguments) -> Answer:
+        return await opened.pay(arguments)
+
     async def tools() -> tuple[Tool, ...]:
-        return (Tool("pay", "Pay", "Pays.", schema, lambda args: desk.pay(args), Effect.WRITE),)
+        return (Tool("pay", "Pay", "Pays.", schema, pay, Effect.WRITE),)
 
     box = Toolbox([tools])
 
@@ -75,8 +78,8 @@ async def opened_desk(folder: Path) -> AsyncIterator[Desk]:
         suggestions, notifications = SuggestionStore(database), Notifications(database)
         async with notifications:
             deciding = Deciding(suggestions, notifications, toolbox_of)
-            desk = Desk(suggestions, notifications, deciding)
-            yield desk
+            opened = Desk(suggestions, notifications, deciding)
+            yield opened
 
 
 @pytest.fixture

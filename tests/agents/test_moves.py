@@ -9,9 +9,18 @@ from typing import Any
 import pytest
 
 from gateway.agents.agent import Agent, Bounds
-from gateway.agents.moves import Ask, Call, End, next_move, stopped_in_time
+from gateway.agents.moves import (
+    Ask,
+    Call,
+    End,
+    latest_end,
+    next_move,
+    stopped_by_limit,
+    stopped_in_time,
+)
 from gateway.agents.run import Run, Step
 from gateway.agents.steps import answer_of, result_of
+from gateway.errors import LimitExceeded
 from gateway.llm.messages import Message, Text, ToolCall
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -86,7 +95,7 @@ def test_an_answer_that_failed_is_asked_for_again_as_a_round_of_its_own() -> Non
     [
         ((asked(1, LOOK), called(2, *LOOK)) * 3, "rounds"),
         (
-            (*(asked(1, LOOK), called(2, *LOOK)) * 2, asked(5, ("look", '{"b":2,   "a":1}'))),
+            (*(asked(1, LOOK), called(2, *LOOK)) * 2, asked(5, ("look", '{"b":2.0,   "a":1}'))),
             "loop",
         ),
         ((asked(1, *[("look", str(n)) for n in range(9)]),), None),
@@ -115,6 +124,34 @@ def test_time_counts_from_when_it_began_or_went_on() -> None:
     late = NOON + timedelta(hours=1, seconds=5)
     assert next_move(AGENT, resumed, (), now=late) == Ask(1)
     assert stopped_in_time(AGENT).guard == "time"
+
+
+@pytest.mark.parametrize(
+    ("limit", "is_only_held", "status", "guard"),
+    [
+        ("agent-review-run", False, "stopped", "run budget"),
+        ("agent-review-day", False, "stopped", "day budget"),
+        # Nobody set it for this agent.
+        ("monthly-budget", False, "failed", None),
+        # It waited as long as it could.
+        ("agent-review-day", True, "stopped", "time"),
+        ("monthly-budget", True, "stopped", "time"),
+    ],
+)
+def test_a_limit_that_is_spent_stops_it_and_one_that_is_held_only_with_its_time(
+    limit: str, is_only_held: bool, status: str, guard: str | None
+) -> None:
+    error = LimitExceeded(
+        "of which $0.05 is used", limit=limit, retry_after_seconds=1, is_only_held=is_only_held
+    )
+    end = stopped_by_limit(AGENT, error)
+    assert (end.status, end.guard) == (status, guard)
+    assert "$0.05 is used" in end.because
+
+
+def test_it_has_to_end_so_long_after_it_began_or_went_on() -> None:
+    assert latest_end(AGENT, RUN) == NOON + timedelta(seconds=900)
+    assert move(seconds=900).guard == "time"
 
 
 def test_arguments_that_are_no_json_are_compared_as_they_are() -> None:

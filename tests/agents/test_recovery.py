@@ -12,15 +12,16 @@ from typing import cast
 
 import pytest
 import yaml
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+from gateway.agents import executors
 from gateway.agents import recovery as module
 from gateway.agents.carrying import Carrying
 from gateway.agents.durable import Durable
 from gateway.agents.event import News
 from gateway.agents.event_store import EventStore
 from gateway.agents.executors import Executors
-from gateway.agents.recovery import STRAY_AFTER, WORKFLOWS_KEPT, Recovery
+from gateway.agents.recovery import DOUBTED_SECONDS, STRAY_AFTER, WORKFLOWS_KEPT, Recovery
 from gateway.agents.run import Run
 from gateway.agents.run_store import Room, RunStore
 from gateway.app import agents as carried_out
@@ -29,6 +30,9 @@ from gateway.clock import now
 from gateway.config.settings import load
 from gateway.storage.agent_tables import agent_executors
 from gateway.storage.database import Database
+from gateway.storage.tables import moment, reservations
+from gateway.usage.call import Amount, Call
+from gateway.usage.ledger import Ledger
 from tests.acceptance.router_processes import provider, until
 from tests.agents.house import House, agent, house, says, wants
 from tests.stand_ins.agents_process import kill, nursery
@@ -85,6 +89,7 @@ class Process:
             self.runs,
             self.durable,
             nothing,
+            Ledger(database),
             retention_days=1,
             clock=self._clock,
         )
@@ -154,6 +159,30 @@ async def test_what_a_process_left_goes_on_elsewhere_also_if_it_was_forgotten_be
         await other.recovery.look()
         assert await other.status(begun) == "running"
         assert other.work.done == [begun.id]
+
+
+async def test_what_one_on_another_machine_holds_is_soon_lost_unless_it_vouches_for_it(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executors, "GONE_AFTER", timedelta(0))
+    far = Executors(database)
+    elsewhere = update(agent_executors).where(agent_executors.c.id == far.id).values(host="far")
+    async with Ledger(database, owner=far.id) as theirs, process(tmp_path, database) as one:
+        await far.beat()
+        await database.write(lambda connection: connection.execute(elsewhere))
+        await theirs.reserve(Call("run", "agent:worker", "a", "a/small", "paid"), Amount())
+        before = await lease_until(database)
+        for _ in range(2):
+            await one.recovery.look()
+        doubted = await lease_until(database)
+        assert now() < doubted <= now() + timedelta(seconds=DOUBTED_SECONDS) < before
+        await theirs.renew()
+        assert await lease_until(database) >= before
+
+
+async def lease_until(database: Database) -> datetime:
+    query = select(reservations.c.lease_until)
+    return moment(await database.read(lambda connection: connection.scalars(query).one()))
 
 
 async def test_what_never_began_waits_again_but_not_if_another_process_has_it(

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook
 
 from gateway.agents.signatures import Delivery, checked_signing_secret, verified
 from gateway.agents.webhook_secrets import WebhookSecrets
-from gateway.errors import ConfigurationError, InvalidRequest, Unauthenticated
+from gateway.errors import ConfigurationError, InvalidRequest, InvalidSignature
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -63,7 +63,7 @@ def test_the_example_that_github_documents_is_signed_and_no_other_body_is() -> N
     headers["X-GitHub-Delivery"] = "1"
     with pytest.raises(InvalidRequest, match="no JSON object"):
         taken(headers, GITHUB_BODY)
-    with pytest.raises(Unauthenticated, match="X-Hub-Signature-256: is not the signature"):
+    with pytest.raises(InvalidSignature, match="X-Hub-Signature-256: is not the signature"):
         taken(headers, GITHUB_BODY + b"!")
 
 
@@ -101,7 +101,7 @@ def test_a_token_of_gitlab_must_be_the_whole_token() -> None:
     opened = taken(*by_gitlab(said, **{"X-Gitlab-Token": TOKEN, "Idempotency-Key": "key-1"}))
     assert opened == Delivery("gitlab", "gitlab:merge_request.open", "key-1", "Refunds", said)
     for wrong in (TOKEN[:-1], TOKEN + "x", "tökén"):
-        with pytest.raises(Unauthenticated, match="X-Gitlab-Token: is not"):
+        with pytest.raises(InvalidSignature, match="X-Gitlab-Token: is not"):
             taken(*by_gitlab(said, **{"X-Gitlab-Token": wrong}))
 
 
@@ -119,10 +119,10 @@ def test_a_signature_of_gitlab_must_hold_though_the_token_is_right() -> None:
     push = taken(headers | gitlab, body)
     assert (push.topic, push.delivery_id) == ("gitlab:push", "key-2")
     assert push.subject == "refs/heads/main"
-    with pytest.raises(Unauthenticated, match="webhook-signature"):
+    with pytest.raises(InvalidSignature, match="webhook-signature"):
         taken(headers | gitlab, body + b" ")
     only_signed = WebhookSecrets(gitlab_signing=SIGNING)
-    with pytest.raises(Unauthenticated, match="webhook-id: this header is missing"):
+    with pytest.raises(InvalidSignature, match="webhook-id: this header is missing"):
         taken(gitlab, body, only_signed)
 
 
@@ -151,20 +151,20 @@ def test_one_of_several_signatures_is_enough_while_a_secret_is_replaced() -> Non
     both = f"v1a,abc {old['webhook-signature']} {headers['webhook-signature']} v2"
     assert taken(headers | {"webhook-signature": both}, body).topic == "a"
     for wrong in (old["webhook-signature"], headers["webhook-signature"].replace("v1", "v2")):
-        with pytest.raises(Unauthenticated, match="webhook-signature: none in it"):
+        with pytest.raises(InvalidSignature, match="webhook-signature: none in it"):
             taken(headers | {"webhook-signature": wrong}, body)
 
 
 @pytest.mark.parametrize("part", ["webhook-id", "webhook-timestamp"])
 def test_the_id_and_the_time_are_signed_too(part: str) -> None:
     headers, body = signed({"type": "a"})
-    with pytest.raises(Unauthenticated, match="webhook-signature: none in it"):
+    with pytest.raises(InvalidSignature, match="webhook-signature: none in it"):
         taken(headers | {part: headers[part] + "1"}, body)
 
 
 @pytest.mark.parametrize("away", [timedelta(seconds=301), -timedelta(seconds=301)])
 def test_an_old_webhook_cannot_be_played_again(away: timedelta) -> None:
-    with pytest.raises(Unauthenticated, match="301 seconds from now; at most 300"):
+    with pytest.raises(InvalidSignature, match="301 seconds from now; at most 300"):
         taken(*signed({"type": "a"}, sent=NOON + away))
     edge = NOON + away - away / 301
     assert taken(*signed({"type": "a"}, sent=edge)).delivery_id == "msg_1"
@@ -181,7 +181,7 @@ def test_an_old_webhook_cannot_be_played_again(away: timedelta) -> None:
     ],
 )
 def test_what_is_missing_is_named(headers: Mapping[str, str], missing: str) -> None:
-    with pytest.raises(Unauthenticated, match=missing):
+    with pytest.raises(InvalidSignature, match=missing):
         taken(headers, b"{}")
 
 
@@ -195,7 +195,7 @@ def test_without_a_secret_nobody_is_let_in(nothing: str | None) -> None:
         {"X-Gitlab-Token": "a", "X-Gitlab-Event": "a"},
         signed({"type": "a"})[0],
     ):
-        with pytest.raises(Unauthenticated, match="no secret for them is known"):
+        with pytest.raises(InvalidSignature, match="no secret for them is known"):
             taken(headers, body, none)
 
 
@@ -213,7 +213,7 @@ def test_no_error_says_a_secret_or_what_would_be_right() -> None:
         standard | {"webhook-signature": "v1,abc"},
         {"X-Gitlab-Token": "no", "X-Gitlab-Event": "a"},
     ):
-        with pytest.raises(Unauthenticated) as refused:
+        with pytest.raises(InvalidSignature) as refused:
             taken(headers, body)
         said.append(str(refused.value))
     hidden = (GITHUB_SECRET, SIGNING, TOKEN, right, standard["webhook-signature"].split(",")[1])

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from gateway.agents.event import Event
 from gateway.agents.run import Story
 from gateway.errors import InvalidRequest, NotFound
+from tests.acceptance.router_processes import until
 from tests.agents.house import House, agent, house, says, wants
 from tests.stand_ins.llm.script import Answer, Reply
 
@@ -40,6 +42,19 @@ def asks(agent: str, question: str) -> Answer:
 def repeats(messages: Sequence[Mapping[str, Any]]) -> Reply:
     """What the last message says, which was a tool's result."""
     return Answer(f"I was told: {messages[-1]['content']}")
+
+
+async def asked_by(at: House, run_id: str) -> Sequence[Event]:
+    """The questions of a run, once there are some."""
+    found: list[Event] = []
+
+    async def is_asked() -> bool:
+        questions = await at.agents.events(pattern="question:asked", limit=5)
+        found[:] = [one for one in questions if one.news.cause == run_id]
+        return bool(found)
+
+    await until(is_asked)
+    return found
 
 
 def results(story: Story) -> list[str]:
@@ -87,15 +102,62 @@ async def test_an_agent_that_is_asked_by_whom_it_asks_is_told_so(at: House) -> N
     assert "asking waits for this answer itself (asking → circling)" in (story.run.result or "")
 
 
-async def test_one_that_waits_for_a_paused_agent_is_stopped_in_time(at: House) -> None:
+async def test_one_that_waits_for_an_answer_too_long_is_stopped_in_time(at: House) -> None:
+    never = asyncio.Event()
     at.says["patient"] = says(asks("lazy", "Are you there?"))
-    await at.agents.pause("lazy", by="alice")
-    try:
-        story = await at.heard("test:patient")
-    finally:
-        await at.agents.resume("lazy")
+    at.says["lazy"] = says(Answer("Here.", before_headers=never))
+    story = await at.heard("test:patient")
     assert (story.run.status, story.run.guard) == ("stopped", "time")
     assert "lazy gave no answer" in results(story)[0]
+    # It had begun, and goes on to its end.
+    (asked,) = await at.agents.runs(agent="lazy")
+    assert asked.status == "running"
+    never.set()
+    await at.is_now(asked.event_id, "done")
+
+
+async def test_who_asks_a_paused_agent_is_told_so_at_once_and_goes_on_without(at: House) -> None:
+    at.says["asking"] = lambda messages: (
+        repeats(messages) if len(messages) > 2 else asks("knowing", "Are you there?")
+    )
+    at.says["knowing"] = says(Answer("Here."))
+    before = await at.agents.runs(agent="knowing")
+    await at.agents.pause("knowing", by="alice")
+    try:
+        story = await at.heard("test:asking")
+        assert story.run.status == "done"
+        assert "knowing is paused by alice; ask again later" in (story.run.result or "")
+        assert story.steps[1].outcome == "failed_precondition"
+    finally:
+        await at.agents.resume("knowing")
+    # What it is asked later is the first that it answers.
+    assert (await at.heard("test:asking")).run.result == "I was told: Here."
+    assert len(await at.agents.runs(agent="knowing")) == len(before) + 1
+
+
+async def test_what_a_stopped_run_asked_is_cancelled_with_it_and_never_answered(at: House) -> None:
+    may_answer = asyncio.Event()
+    at.says["circling"] = says(Answer("Later.", before_headers=may_answer))
+    at.says["asking"] = says(asks("circling", "Do you know?"))
+    busy = await at.told("test:circling")
+    await at.is_now(busy, "running")
+    told = await at.told("test:asking")
+    asking = await at.is_now(told, "running")
+    (question,) = await asked_by(at, asking.id)
+    await at.agents.stop("asking", by="alice")
+    try:
+        assert (await at.story(told)).run.status == "stopped"
+        (cancelled,) = await at.ended(question.id)
+        assert (cancelled.status, cancelled.attempt) == ("cancelled", 0)
+        assert cancelled.because == f"the run that asked it, {asking.id}, is stopped"
+        may_answer.set()
+        assert (await at.story(busy)).run.status == "done"
+        said = await at.agents.notifications(limit=1_000)
+        assert [one.kind for one in said if one.data.get("run_id") == cancelled.id] == [
+            "run.cancelled"
+        ]
+    finally:
+        await at.agents.resume("asking")
 
 
 async def test_a_team_answers_in_turn_and_each_reads_those_before_it(at: House) -> None:

@@ -34,7 +34,7 @@ def free(model_id: str, **facts: Any) -> Model:
 
 def shortage(name: str = "free", *, unit: Any = "requests") -> Shortage:
     limit = Limit(name, unit, 100, Window.parse("month"))
-    return Shortage(limit, "", used=100, needed=1, resets_at=RESETS_AT, model="x")
+    return Shortage(limit, "", used=100, held=0, needed=1, resets_at=RESETS_AT, model="x")
 
 
 def conditions(by_id: Mapping[str, Condition]) -> Conditions:

@@ -113,8 +113,6 @@ def test_a_count_that_came_before_the_end_is_only_a_beginning() -> None:
     meter.count(Chunk(usage=Usage(input_tokens=25, output_tokens=1)))
     for _ in range(9):
         meter.count(Chunk(text="word"))
-    assert not meter.is_counted
-    assert meter.usage == Usage(input_tokens=25, output_tokens=9)
+    assert (meter.is_counted, meter.usage) == (False, Usage(input_tokens=25, output_tokens=9))
     meter.count(Chunk(finish_reason="stop", usage=Usage(input_tokens=25, output_tokens=8)))
-    assert meter.is_counted
-    assert meter.usage.output_tokens == 8
+    assert (meter.is_counted, meter.usage) == (True, Usage(input_tokens=25, output_tokens=8))

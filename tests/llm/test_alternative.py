@@ -36,25 +36,28 @@ CATALOG = Catalog(
 )
 
 
-async def record(ledger: Ledger, model: str, tier: str, *tokens: int, cached: int = 0) -> None:
-    reservation = await ledger.reserve(call(model=model, tier=tier), costing(0))
-    for_nothing = Settlement(*tokens, cached_tokens=cached, billed_microusd=0)
+async def record(
+    ledger: Ledger, model: str, input_tokens: int, output_tokens: int, *, cached: int = 0
+) -> None:
+    """A call of the free tier."""
+    reservation = await ledger.reserve(call(model=model, tier="free"), costing(0))
+    for_nothing = Settlement(input_tokens, output_tokens, cached_tokens=cached, billed_microusd=0)
     await ledger.settle(reservation, for_nothing)
 
 
-def load(model: str, tier: str, tokens: int, **more: str) -> Workload:
-    facts = {"request_type": "chat", "cost_source": "subscription", **more}
+def load(model: str, tier: str, tokens: int, *, request_type: str = "chat") -> Workload:
     return Workload(
         "p",
         model,
         tier,
+        request_type,
+        "subscription",
         is_ok=True,
         is_counted=True,
         input_step=0,
         calls=1,
         input_tokens=tokens,
         output_tokens=tokens,
-        **facts,
     )
 
 
@@ -62,8 +65,8 @@ async def test_each_call_is_valued_by_the_step_of_the_price_that_it_reaches(tmp_
     async with open_ledger(f"sqlite:///{tmp_path}/l.db", clock=StoppedClock()) as ledger:
         # Together they would be above the step, each of them is not.
         for _ in range(3):
-            await record(ledger, "openrouter/x:free", "free", 100_000, 1_000, cached=50_000)
-        await record(ledger, "openrouter/x:free", "free", 300_000, 1_000)
+            await record(ledger, "openrouter/x:free", 100_000, 1_000, cached=50_000)
+        await record(ledger, "openrouter/x:free", 300_000, 1_000)
         found = await saved(ledger, CATALOG, START, END, alternative=TIERED)
     model = CATALOG.get(TIERED)
     assert model is not None
@@ -86,7 +89,7 @@ async def test_each_call_is_valued_by_the_step_of_the_price_that_it_reaches(tmp_
 async def test_what_each_call_costs_besides_its_tokens_counts_for_each(tmp_path: Path) -> None:
     async with open_ledger(f"sqlite:///{tmp_path}/l.db", clock=StoppedClock()) as ledger:
         for _ in range(3):
-            await record(ledger, "openrouter/x:free", "free", 1_000, 100)
+            await record(ledger, "openrouter/x:free", 1_000, 100)
         found = await saved(ledger, CATALOG, START, END, alternative="openai/with-a-fee")
     assert found.elsewhere is not None
     assert found.elsewhere.worth_microusd == 3 * (2_000 + 1_000 + 300)

@@ -187,6 +187,32 @@ async def test_a_reservation_that_is_refused_is_told_though_it_was_never_sent(
         assert {one.model.name for one in both} == {"included:free", "paid"}
 
 
+async def test_where_nobody_answers_the_route_tells_of_all_that_was_tried(
+    database_url: str,
+) -> None:
+    away = LlmStandIn("nanogpt", offers=[THREE])
+    policy = Policy(free_models=("openrouter/one:free", "nanogpt/three"))
+    async with (
+        away,
+        LlmStandIn("openrouter", offers=[free("one:free")]) as here,
+        router(here, away, database_url=database_url, policy=policy) as routed,
+    ):
+        here.script("one:free", Refusal(503))
+        await away.__aexit__()
+        with pytest.raises(Unavailable) as refused:
+            await answered(routed, asked())
+        route_id = refused.value.route_id
+        assert route_id is not None
+        route = await routed.ledger.route(route_id)
+        assert route is not None
+        assert [(one["model"], one["was_sent"]) for one in route["tried"]] == [
+            ("openrouter/one:free", True),
+            ("nanogpt/three", False),
+        ]
+        assert (route["answered_by"], route["outcome"]) == (None, "unavailable")
+        assert "cannot be reached" in route["tried"][1]["error"]
+
+
 async def test_models_of_this_machine_answer_when_the_network_is_gone(database_url: str) -> None:
     policy = Policy(free_models=("openrouter/one:free", "openrouter/two:free", "nanogpt/three"))
     away = LlmStandIn("openrouter", offers=[free("one:free"), free("two:free")])
@@ -324,7 +350,7 @@ async def test_the_oldest_messages_of_a_conversation_that_is_too_long_are_left_o
 ) -> None:
     long = "All of this was said before. " * 1_500
     turns = [
-        Message(role, (Text(f"{number} {long}"),))  # type: ignore[arg-type]  # one of the roles
+        Message(role, (Text(f"{number} {long}"),))
         for number in range(4)
         for role in ("user", "assistant")
     ]

@@ -23,6 +23,7 @@ from gateway.llm.route import Route
 from gateway.llm.router import choose
 from gateway.llm.scoring import Measured
 from gateway.llm.walk import Condition, Conditions
+from gateway.usage.limit import HELD_RETRY_SECONDS
 from tests.llm.lineups import DAY, RESETS_AT, conditions, free, model, shortage
 
 NOW = RESETS_AT - timedelta(hours=1)
@@ -142,6 +143,17 @@ def test_a_used_up_quota_says_which_limit_until_when_and_what_paying_would_cost(
     assert "set a budget" in str(error)
 
 
+def test_what_calls_under_way_only_hold_may_be_free_again_in_seconds() -> None:
+    held = replace(shortage("held", unit="microusd"), held=50)
+    spent = replace(shortage("spent"), resets_at=held.resets_at - timedelta(minutes=30))
+    now = conditions({FREE.id: Condition(shortage=spent), CHEAP.id: Condition(shortage=held)})
+    error = refused(choose(ASKED, Lineup([FREE, CHEAP]), PAYING, conditions=now))
+    assert isinstance(error, LimitExceeded)
+    assert (error.limit, error.is_only_held) == ("held", True)
+    assert error.retry_after_seconds == HELD_RETRY_SECONDS
+    assert str(error).index("'held'") < str(error).index("'spent'")
+
+
 def test_only_paid_models_and_no_budget_is_payment_required() -> None:
     error = refused(chosen(CHEAP, policy=Policy()))
     assert isinstance(error, PaymentRequired)
@@ -191,7 +203,7 @@ def test_complexity_moves_the_choice_to_quality() -> None:
 
 
 def test_a_call_that_costs_more_than_its_answer_is_worth_is_not_preferred() -> None:
-    asked = {"input_tokens": 100_000, "needs": Needs(context_tokens=100_500)}
+    asked: dict[str, Any] = {"input_tokens": 100_000, "needs": Needs(context_tokens=100_500)}
     for wanted in ("auto:cheap", "auto:fast"):
         assert ids(chosen(CHEAP, DEAR, wanted=wanted, complexity=1.0, **asked))[0] == "b/cheap"
 

@@ -10,7 +10,6 @@ import pytest
 from gateway.llm.strength import (
     MODEL_FILE,
     Head,
-    Strength,
     needed_strength,
     packed,
     shipped_heads,
@@ -97,9 +96,9 @@ def test_words_and_signs_add_up_to_a_probability() -> None:
     reading = Reading(frozenset({"prove", "the", "lemma"}), signs, "open")
     # Two spreads of a sign that weighs a half, and (4 - 1) / sqrt(3 + 1) of words.
     assert head.raw(reading) == pytest.approx(2.5)
-    assert head.strength(reading) == Strength(
-        pytest.approx(0.9241, abs=1e-4), ("prove: more", "a long question: more", "the: less")
-    )
+    strength = head.strength(reading)
+    assert strength.score == pytest.approx(0.9241, abs=1e-4)
+    assert strength.because == ("prove: more", "a long question: more", "the: less")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.golden.prompts import HELD_OUT, TUNED, Prompt, prompts
 
 
 def right(rows: Sequence[Prompt], *, by: str) -> float:
-    hits = sum(getattr(classify(row.text), by) == getattr(row, by) for row in rows)
+    hits: int = sum(getattr(classify(row.text), by) == getattr(row, by) for row in rows)
     return hits / len(rows)
 
 

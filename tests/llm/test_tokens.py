@@ -1,5 +1,7 @@
 """Token counts: a guess that is near, and a bound that is never passed."""
 
+from typing import Any
+
 import pytest
 
 from gateway.llm.messages import (
@@ -22,8 +24,8 @@ from gateway.llm.tokens import (
 from tests.llm.lineups import model
 
 
-def asking(*parts: object, **rest: object) -> ChatRequest:
-    return ChatRequest("auto", (Message("user", tuple(parts)),), **rest)  # type: ignore[arg-type] (parts of any kind)
+def asking(*parts: Text | Image | Other, **rest: Any) -> ChatRequest:
+    return ChatRequest("auto", (Message("user", parts),), **rest)
 
 
 # As published for GPT-4o and GPT-5: stat.unm.edu/~ronald/ALFF/tokenization_explorer.html (the

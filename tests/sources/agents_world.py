@@ -13,10 +13,13 @@ from gateway.agents.asking import Asking
 from gateway.agents.calling import Calling, Hands
 from gateway.agents.carrying import Carrying
 from gateway.agents.deciding import Deciding
+from gateway.agents.delegating import Delegating
+from gateway.agents.endings import Endings
 from gateway.agents.event import Event, News
 from gateway.agents.event_store import EventStore
 from gateway.agents.hands import ActingHands
 from gateway.agents.notifications import Notifications
+from gateway.agents.patience import Patience
 from gateway.agents.pauses import Pauses
 from gateway.agents.places import Places
 from gateway.agents.run import Run, Step
@@ -33,6 +36,7 @@ from gateway.sources.agents.sources import AgentSources
 from gateway.storage.database import Database
 from gateway.tools.toolbox import Toolbox
 from gateway.usage.call import Call, Settlement
+from gateway.usage.returns import Returns
 from tests.sources.router_world import CONFIGURED, Router, World, market_sources, opened_router
 
 NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
@@ -143,6 +147,7 @@ async def opened_agents(
         events = EventStore(database, clock=world.clock)
         runs = RunStore(database, clock=world.clock)
         suggestions = SuggestionStore(database, clock=world.clock)
+        pauses = Pauses(database, clock=world.clock)
         completion = Completion(
             world.catalog, {}, router.ledger, Policy(may_pay=True), evidence=evidence
         )
@@ -153,12 +158,12 @@ async def opened_agents(
             runs=runs,
             suggestions=suggestions,
             notifications=notifications,
-            pauses=Pauses(database, clock=world.clock),
+            pauses=pauses,
             deciding=Deciding(suggestions, notifications, lambda _: Toolbox([])),
             spent=lambda: {"agent-review-day": 12_000},
             poke=lambda: None,
             carrying=_carrying(
-                completion, events, runs, suggestions, notifications, by_name, world
+                completion, events, runs, suggestions, notifications, pauses, by_name, world
             ),
             clock=world.clock,
         )
@@ -182,22 +187,23 @@ def _carrying(
     runs: RunStore,
     suggestions: SuggestionStore,
     notifications: Notifications,
+    pauses: Pauses,
     agents: Mapping[str, Agent],
     world: World,
 ) -> Carrying:
-    hands = ActingHands(
+    places = Places(4)
+    hands = ActingHands(events, suggestions, notifications, poke=lambda: None)
+    endings = Endings(runs, events, notifications, poke=lambda: None)
+    delegating = Delegating(
         events,
         runs,
-        suggestions,
-        notifications,
+        pauses,
+        endings,
         agents=agents,
-        places=Places(4),
+        places=places,
         poke=lambda: None,
+        clock=world.clock,
     )
-
-    async def ended(_: Run, __: Event) -> None:
-        """Nobody is told here."""
-
     return Carrying(
         runs,
         agents,
@@ -205,11 +211,12 @@ def _carrying(
         Asking(completion, world.catalog.get, world.clock),
         Calling(
             lambda _: Toolbox([]),
-            Hands(hands.propose, hands.delegate, hands.publish),
+            Hands(hands.propose, delegating.ask, hands.publish),
             world.clock,
         ),
+        Patience(Returns(), places, world.clock),
         event=events.event,
-        ended=ended,
+        end=endings.end,
         clock=world.clock,
     )
 

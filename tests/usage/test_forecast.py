@@ -32,9 +32,10 @@ def alike(a_day: int, *, days: int = 14, now: datetime = NOW) -> list[DayOfUse]:
 EVEN = alike(100)
 
 
-def state(limit: Limit, settled: int, *, now: datetime = NOW, **more: int) -> LimitState:
-    facts = {"reserved": 0, "others": 0, **more}
-    return LimitState(limit, "", settled, resets_at=limit.window.resets_at(now), **facts)
+def state(
+    limit: Limit, settled: int, *, now: datetime = NOW, reserved: int = 0, others: int = 0
+) -> LimitState:
+    return LimitState(limit, "", settled, reserved, others, limit.window.resets_at(now))
 
 
 def told(limit: Limit, settled: int, a_day: int, *, now: datetime = NOW, **more: int) -> Forecast:

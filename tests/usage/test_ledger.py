@@ -39,7 +39,8 @@ async def test_a_refusal_says_which_limit_how_much_and_until_when(database_url: 
     async with open_ledger(
         database_url, budget(10_000_000, name="mine", per=("caller",)), clock=clock
     ) as ledger:
-        await ledger.reserve(CALL, costing(9_990_000))
+        spent = await ledger.reserve(CALL, costing(9_990_000))
+        await ledger.settle(spent, Settlement(billed_microusd=9_990_000))
         with pytest.raises(LimitExceeded) as refused:
             await ledger.reserve(CALL, costing(50_000))
     assert str(refused.value) == (

@@ -1,11 +1,11 @@
 """Limits: whom they bind, and how they say what is missing."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from gateway.usage.call import Amount, Settlement
-from gateway.usage.limit import Limit, Shortage, dollars
+from gateway.usage.limit import HELD_RETRY_SECONDS, Limit, Shortage, dollars, foremost
 from gateway.usage.window import Window
 from tests.usage.ledgers import budget, call, quota
 
@@ -82,8 +82,57 @@ def test_what_was_counted_is_another_limits_when_what_it_counts_changes() -> Non
 def test_a_shortage_says_what_is_allowed_used_and_needed(
     limit: Limit, needed: int, said: str
 ) -> None:
-    shortage = Shortage(limit, "", limit.most, needed, RESETS_AT, "nanogpt/glm")
+    shortage = Shortage(limit, "", limit.most, 0, needed, RESETS_AT, "nanogpt/glm")
     assert str(shortage) == said
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "held", "needed", "is_only_held"),
+    [
+        (budget(100), 100, 40, 40, True),
+        (budget(100), 100, 39, 40, False),
+        (budget(100), 120, 60, 40, True),
+        (budget(100), 100, 100, 101, False),
+        (budget(100), 90, 0, 20, False),
+        (budget(100), 100, 100, None, False),
+        (Limit("tokens", "tokens", 100, Window.parse("day")), 100, 100, 1, True),
+        # A request that is under way is one that was made.
+        (quota(100), 100, 100, 1, False),
+    ],
+)
+def test_what_fits_once_all_is_given_back_that_is_held_is_only_held(
+    limit: Limit, used: int, held: int, needed: int | None, is_only_held: bool
+) -> None:
+    shortage = Shortage(limit, "", used, held, needed, RESETS_AT, "nanogpt/glm")
+    assert shortage.is_only_held == is_only_held
+    seconds = shortage.retry_after_seconds(RESETS_AT - timedelta(hours=1))
+    assert seconds == (HELD_RETRY_SECONDS if is_only_held else 3_600)
+
+
+@pytest.mark.parametrize(
+    ("needed", "said"),
+    [
+        (40_000, "this call may need $0.04; it resets at 2026-12-01T00:00:00Z"),
+        (20_000, "this call may need $0.02; there may be room once they have ended"),
+    ],
+)
+def test_a_shortage_says_what_is_held_and_whether_that_is_all(needed: int, said: str) -> None:
+    limit = budget(60_000, name="mine", window="day")
+    shortage = Shortage(limit, "", 50_000, 20_000, needed, RESETS_AT, "nanogpt/glm")
+    assert str(shortage) == (
+        "the budget 'mine' allows $0.06 in a day, of which $0.05 is used, and $0.02 of that is "
+        f"held by calls under way; {said}"
+    )
+
+
+def test_of_what_one_call_meets_that_is_told_which_no_other_call_can_mend() -> None:
+    held, spent, more = (
+        Shortage(budget(100, name=name), "", 100, held, 40, RESETS_AT, "nanogpt/glm")
+        for name, held in (("held", 40), ("spent", 0), ("more", 0))
+    )
+    assert foremost([held, spent, more]) is spent
+    assert foremost([held]) is held
+    assert foremost([]) is None
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from gateway.errors import InvalidRequest
 from gateway.usage.call import Settlement
 from gateway.usage.ledger import Ledger
-from gateway.usage.report import UsageLine
+from gateway.usage.report import Grouping, UsageLine
 from tests.usage.ledgers import StoppedClock, budget, call, costing, open_ledger
 
 START, END = datetime(2026, 11, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
@@ -84,12 +84,12 @@ async def test_a_group_of_unknown_costs_has_no_sum(database_url: str) -> None:
     ],
 )
 async def test_days_weeks_and_months_are_groups(
-    database_url: str, span: str, calls: dict[str, int]
+    database_url: str, span: Grouping, calls: dict[str, int]
 ) -> None:
     clock = StoppedClock()
     async with open_ledger(database_url, clock=clock) as ledger:
         await fill(ledger, clock)
-        lines = await ledger.report(START, END, group_by=(span,))  # type: ignore[arg-type]  # from a table
+        lines = await ledger.report(START, END, group_by=(span,))
     assert {line.group[span]: line.calls for line in lines} == calls
 
 

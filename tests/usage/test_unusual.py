@@ -36,10 +36,12 @@ def day(
     return DayOfCalls(on, is_early, about, calls, failed, used, midnight(on))
 
 
-def usual(microusd: int = DOLLAR, *, days: int = 28, **more: int) -> list[DayOfCalls]:
+def usual(
+    microusd: int = DOLLAR, *, days: int = 28, calls: int = 10, failed: int = 0
+) -> list[DayOfCalls]:
     """Days that differ by a tenth to each side, as 9, 10, 11, 9, 10, …"""
     return [
-        day(days_ago, microusd * (9 + days_ago % 3) // 10, **more)  # type: ignore[arg-type]
+        day(days_ago, microusd * (9 + days_ago % 3) // 10, calls=calls, failed=failed)
         for days_ago in range(days + 1, 1, -1)
     ]
 

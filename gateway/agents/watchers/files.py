@@ -18,6 +18,7 @@ from gateway.agents.watchers.marks import Marks
 from gateway.agents.watchers.settings import FileWatch
 from gateway.agents.watchers.surroundings import Publish, Wait
 from gateway.agents.watchers.troubles import Troubles
+from gateway.cancellation import ended
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class FileWatcher:
 
     async def __aenter__(self) -> Self:
         # What is there now is old; what is written as soon as this returns is new.
-        await self._try_to_look()
+        await self._troubles.tried(self.look)
         self._tasks = [
             asyncio.create_task(self._keep_listening(), name=f"{self._name} listens"),
             asyncio.create_task(self._keep_looking(), name=self._name),
@@ -94,10 +95,7 @@ class FileWatcher:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
 
     async def look(self) -> None:
         """Publish how the files differ from what was published before."""
@@ -112,21 +110,11 @@ class FileWatcher:
             # Only now: what dies before it publishes again, and the delivery is known.
             await self._marks.advance(self._name, mark, _written(State(before.turn + 1, now)))
 
-    async def _try_to_look(self) -> bool:
-        try:
-            await self.look()
-            self._troubles.end()
-        except Exception as error:
-            # What cannot be read or stored now may be so a little later.
-            self._troubles.take(error)
-            return False
-        return True
-
     async def _keep_looking(self) -> None:
         while True:
             await self._bell.wait()
             await self._quiet()
-            while not await self._try_to_look():
+            while not await self._troubles.tried(self.look):
                 await self._wait(_LOOK_AGAIN_SECONDS)
 
     async def _quiet(self) -> None:

@@ -5,7 +5,6 @@ import json
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -28,6 +27,7 @@ from gateway.agents.watchers.marks import Marks
 from gateway.agents.watchers.settings import GitWatch
 from gateway.agents.watchers.surroundings import Publish, Wait
 from gateway.agents.watchers.troubles import Troubles
+from gateway.cancellation import ended
 from gateway.clock import rfc3339
 from gateway.errors import BadAnswer, GatewayError, InvalidRequest
 
@@ -101,9 +101,7 @@ class GitWatcher:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._watching
+        await ended(self._watching)
 
     async def look(self) -> None:
         """Publish what is new; cheap where no branch has moved."""
@@ -119,12 +117,7 @@ class GitWatcher:
 
     async def _keep_looking(self) -> None:
         while True:
-            try:
-                await self.look()
-                self._troubles.end()
-            except Exception as error:
-                # A repository that cannot be read may be there again at the next look.
-                self._troubles.take(error)
+            await self._troubles.tried(self.look)
             await self._wait(self._watch.every_seconds)
 
     async def _tips(self) -> Tips:

@@ -1,7 +1,6 @@
 """Publishes an event whenever the clock reaches a time of a schedule."""
 
 import asyncio
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
@@ -11,6 +10,7 @@ from gateway.agents.watchers.marks import Marks
 from gateway.agents.watchers.settings import Schedule
 from gateway.agents.watchers.surroundings import Publish, Wait
 from gateway.agents.watchers.troubles import Troubles
+from gateway.cancellation import ended
 from gateway.clock import Clock, now, rfc3339
 
 MOST_LATE = timedelta(hours=24)
@@ -44,15 +44,14 @@ class ScheduleWatcher:
         self._clock = clock
         self._wait = wait
         self._troubles = Troubles(self._topic)
+        self._coming: datetime | None = None
 
     async def __aenter__(self) -> Self:
         self._watching = asyncio.create_task(self._keep_looking(), name=self._topic)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._watching
+        await ended(self._watching)
 
     async def look(self) -> None:
         """Publish what is due, if it was not."""
@@ -71,15 +70,13 @@ class ScheduleWatcher:
 
     async def _keep_looking(self) -> None:
         while True:
-            coming = None
-            try:
-                await self.look()
-                coming = first_after(self._schedule, self._clock())
-                self._troubles.end()
-            except Exception as error:
-                # What cannot be published now is so a little later.
-                self._troubles.take(error)
-            await self._wait_until(coming or self._clock() + LATE)
+            self._coming = None
+            await self._troubles.tried(self._look_ahead)
+            await self._wait_until(self._coming or self._clock() + LATE)
+
+    async def _look_ahead(self) -> None:
+        await self.look()
+        self._coming = first_after(self._schedule, self._clock())
 
     async def _wait_until(self, moment: datetime) -> None:
         while (left := (moment - self._clock()).total_seconds()) > 0:

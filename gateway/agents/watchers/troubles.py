@@ -1,6 +1,7 @@
 """What keeps a watcher from watching, said once for as long as it stays the same."""
 
 import logging
+from collections.abc import Awaitable, Callable
 
 from gateway.errors import GatewayError
 
@@ -13,6 +14,16 @@ class Troubles:
     def __init__(self, watcher: str) -> None:
         self._watcher = watcher
         self._last: str | None = None
+
+    async def tried(self, look: Callable[[], Awaitable[object]]) -> bool:
+        """Whether this look went well; what kept it from that may be gone at the next."""
+        try:
+            await look()
+        except Exception as error:
+            self.take(error)
+            return False
+        self.end()
+        return True
 
     def take(self, error: Exception) -> None:
         said = f"{type(error).__name__}: {error}"

@@ -171,6 +171,9 @@ def _told(step: Step) -> Iterator[str]:
             yield "It failed:" if failed else "It answered:"
             yield quoted(str(step.answer.get("text", "")), MOST_ANSWERED)
         return
+    if limit := step.asked.get("waited_for"):
+        waited = seconds(step.asked.get("waited_seconds"))
+        yield f"It waited {waited} for what calls under way held of the limit {plain(str(limit))}."
     if step.answer is None:
         return
     said = message_of(step)

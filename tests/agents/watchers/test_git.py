@@ -17,7 +17,7 @@ from gateway.agents.watchers import git as module
 from gateway.agents.watchers.git import GitWatcher
 from gateway.agents.watchers.marks import Marks
 from gateway.agents.watchers.settings import GitWatch
-from gateway.errors import Unavailable
+from gateway.errors import BadAnswer, Unavailable
 from gateway.storage.database import Database
 
 SERVICE = """from fastapi import FastAPI
@@ -480,7 +480,7 @@ async def test_a_folder_in_a_repository_is_not_the_repository_around_it(
     repository.commit("Begin", {"inner/a.txt": "a\n"})
     inner = GitWatch("inner", repository.folder / "inner")
     async with watched(repository) as shop:
-        with pytest.raises(module.BadAnswer, match="not a git repository"):
+        with pytest.raises(BadAnswer, match="not a git repository"):
             await GitWatcher(inner, shop.store.store, shop.marks).look()
 
 
@@ -534,7 +534,7 @@ async def test_a_mark_that_names_no_commit_is_no_argument(
     repository.commit("Begin")
     async with watched(repository) as shop:
         await shop.marks.set("git:shop", json.dumps({"main": name}))
-        with pytest.raises(module.BadAnswer, match="which is none"):
+        with pytest.raises(BadAnswer, match="which is none"):
             await shop.look()
 
 

@@ -75,7 +75,7 @@ def test_nanogpts_detailed_list_has_prices_limits_and_abilities() -> None:
         128_000,
         16_384,
     )
-    assert model.input_modalities == {"text", "image"}
+    assert model.input_modalities == frozenset({"text", "image"})
     assert (model.has_tools, model.has_reasoning, model.has_structured_output) == (
         True,
         False,
@@ -156,13 +156,13 @@ def test_an_ollama_tells_what_its_models_can_do_and_which_are_loaded() -> None:
     )
     qwen, nomic, cloud = facts
     assert (qwen.context_tokens, qwen.has_tools, qwen.has_reasoning) == (40_960, True, True)
-    assert qwen.input_modalities == {"text"}
+    assert qwen.input_modalities == frozenset({"text"})
     assert qwen.details == {"loaded": "yes"}
     assert qwen.is_local
     assert qwen.price is not None
     assert qwen.price.is_free
     assert qwen.price.source == "local"
-    assert nomic.output_modalities == {"embedding"}
+    assert nomic.output_modalities == frozenset({"embedding"})
     assert (cloud.is_local, cloud.price, cloud.has_tools) == (False, None, None)
 
 
@@ -184,9 +184,9 @@ def test_lm_studio_is_read_by_its_own_list_before_the_plain_one() -> None:
     qwen, nomic = read(dated("openai", plain), dated("lmstudio", own))
     assert qwen.context_tokens == 8_192, "as it was loaded"
     assert qwen.has_tools
-    assert qwen.input_modalities == {"text", "image"}
+    assert qwen.input_modalities == frozenset({"text", "image"})
     assert qwen.details == {"loaded": "yes"}
-    assert nomic.output_modalities == {"embedding"}
+    assert nomic.output_modalities == frozenset({"embedding"})
     assert nomic.details is None
     assert qwen.is_local
     assert nomic.is_local
@@ -206,7 +206,7 @@ def test_the_older_list_of_lm_studio_is_read_too() -> None:
     }
     (model,) = read(dated("lmstudio", body))
     assert (model.context_tokens, model.has_tools) == (32_768, True)
-    assert model.input_modalities == {"text", "image"}
+    assert model.input_modalities == frozenset({"text", "image"})
     assert model.is_local
 
 
@@ -232,7 +232,7 @@ def test_anthropics_list_has_limits_and_abilities() -> None:
         "has_more": False,
     }
     opus, old = read(dated("anthropic", body))
-    assert opus.input_modalities == {"text", "image", "pdf"}
+    assert opus.input_modalities == frozenset({"text", "image", "pdf"})
     assert (opus.context_tokens, opus.max_output_tokens) == (1_000_000, 128_000)
     assert opus.has_structured_output
     assert opus.has_reasoning
@@ -250,7 +250,7 @@ def test_a_plain_list_tells_by_the_name_what_does_not_chat() -> None:
         {"audio"},
         None,
     ]
-    assert facts[-1].input_modalities == {"audio"}
+    assert facts[-1].input_modalities == frozenset({"audio"})
     assert all(one.price is None for one in facts)
 
 

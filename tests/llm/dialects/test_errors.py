@@ -24,18 +24,18 @@ from gateway.errors import (
     Unavailable,
 )
 from gateway.llm.dialects.anthropic import dialect as anthropic
+from gateway.llm.dialects.dialect import Dialect
 from gateway.llm.dialects.ollama import dialect as ollama
 from gateway.llm.dialects.openai import dialect as openai
+from gateway.llm.dialects.openai.request import Kind
 from gateway.llm.dialects.words import _SECRETS, MOST_CHARACTERS, repeatable, words_of_a_page
 from tests.llm.dialects.recordings import NOW
 
-DIALECTS = {
+KINDS: tuple[Kind, ...] = ("nanogpt", "openrouter", "openai", "azure", "vertex", "generic")
+DIALECTS: Mapping[str, Dialect] = {
     "anthropic": anthropic.Dialect(now=lambda: NOW),
     "ollama": ollama.Dialect(now=lambda: NOW),
-    **{
-        kind: openai.Dialect(kind, now=lambda: NOW)
-        for kind in ("nanogpt", "openrouter", "openai", "azure", "vertex", "generic")
-    },
+    **{kind: openai.Dialect(kind, now=lambda: NOW) for kind in KINDS},
 }
 
 

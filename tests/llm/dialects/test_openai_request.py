@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 
 from gateway.llm.dialects.openai import dialect as openai
+from gateway.llm.dialects.openai.request import Kind
 from gateway.llm.doors.chat.format import request_from_json
 from gateway.llm.messages import (
     ChatRequest,
@@ -16,7 +17,7 @@ from gateway.llm.messages import (
 )
 from tests.llm.dialects.strategies import model, requests
 
-ALL: list[openai.Kind] = [
+ALL: list[Kind] = [
     "nanogpt",
     "openrouter",
     "openai",
@@ -29,7 +30,7 @@ FIND = ToolDefinition("find", "Finds.", {"type": "object"})
 ASKED = (Message("user", (Text("Hello"),)),)
 
 
-def encoded(kind: openai.Kind, request: ChatRequest, **facts: Any) -> dict[str, Any]:
+def encoded(kind: Kind, request: ChatRequest, **facts: Any) -> dict[str, Any]:
     name = facts.pop("name", "some-model")
     return openai.Dialect(kind).encode(request, model(name, **facts))
 
@@ -56,7 +57,7 @@ def test_every_kind_asks_for_a_stream_of_the_model_s_own_name(request: ChatReque
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_the_usage_is_asked_for_where_it_does_not_come_by_itself(kind: openai.Kind) -> None:
+def test_the_usage_is_asked_for_where_it_does_not_come_by_itself(kind: Kind) -> None:
     sent = encoded(kind, asking(extra={"stream_options": {"include_obfuscation": False}}))
     options = sent["stream_options"]
     assert options.pop("include_usage", False) is (kind != "openrouter")
@@ -64,7 +65,7 @@ def test_the_usage_is_asked_for_where_it_does_not_come_by_itself(kind: openai.Ki
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_the_limit_has_the_name_that_the_provider_knows(kind: openai.Kind) -> None:
+def test_the_limit_has_the_name_that_the_provider_knows(kind: Kind) -> None:
     sent = encoded(kind, asking(max_output_tokens=7))
     is_new = kind in ("openai", "azure")
     assert sent.get("max_completion_tokens") == (7 if is_new else None)
@@ -72,7 +73,7 @@ def test_the_limit_has_the_name_that_the_provider_knows(kind: openai.Kind) -> No
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_a_model_without_temperature_is_not_sent_one(kind: openai.Kind) -> None:
+def test_a_model_without_temperature_is_not_sent_one(kind: Kind) -> None:
     request = asking(temperature=0.5, top_p=0.9)
     assert not {"temperature", "top_p"} & encoded(kind, request, has_temperature=False).keys()
     for knows in (True, None):
@@ -91,7 +92,7 @@ def test_a_model_without_temperature_is_not_sent_one(kind: openai.Kind) -> None:
     ],
 )
 def test_reasoning_models_of_openai_have_developers_and_others_a_system(
-    kind: openai.Kind, reasons: bool, roles: list[str]
+    kind: Kind, reasons: bool, roles: list[str]
 ) -> None:
     messages = (Message("system", (Text("a"),)), Message("developer", (Text("b"),)))
     sent = encoded(kind, asking(messages=messages), has_reasoning=reasons)
@@ -113,7 +114,7 @@ def test_reasoning_models_of_openai_have_developers_and_others_a_system(
     ],
 )
 def test_tools_are_taken_only_without_reasoning_from_gpt_5_4_on(
-    kind: openai.Kind, name: str, effort: str | None
+    kind: Kind, name: str, effort: str | None
 ) -> None:
     sent = encoded(kind, asking(tools=(FIND,)), name=name, has_reasoning=True)
     assert sent.get("reasoning_effort") == effort

@@ -18,6 +18,7 @@ from gateway.errors import (
 )
 from gateway.llm.dialects.anthropic.blocks import FORMAT, VERBATIM
 from gateway.llm.dialects.openai import dialect as openai
+from gateway.llm.dialects.openai.request import Kind
 from gateway.llm.messages import Chunk, Message, Reasoning, Usage
 from tests.llm.dialects.recordings import FILES, decoded, dialect_of, gathered, recorded
 
@@ -332,7 +333,7 @@ def test_what_mistral_says_in_parts_is_text_and_reasoning() -> None:
 
 
 @pytest.mark.parametrize("kind", ["nanogpt", "openai", "openrouter", "azure"])
-def test_an_end_without_its_marker_is_no_end_where_there_always_is_one(kind: openai.Kind) -> None:
+def test_an_end_without_its_marker_is_no_end_where_there_always_is_one(kind: Kind) -> None:
     data = recorded("openai_usage_last").replace(b"data: [DONE]\n\n", b"")
     with pytest.raises(BadAnswer, match="broke off"):
         list(decoded(openai.Dialect(kind), data))

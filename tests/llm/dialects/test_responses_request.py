@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import InvalidRequest
 from gateway.llm.dialects.openai import dialect as openai
+from gateway.llm.dialects.openai.request import Kind
 from gateway.llm.dialects.responses import dialect as responses
 from gateway.llm.dialects.responses.request import is_for_responses
 from gateway.llm.doors.chat.format import request_from_json
@@ -119,7 +120,7 @@ def test_openai_takes_every_conversation_that_is_sent_there(request: ChatRequest
     ],
 )
 def test_it_is_asked_only_what_chat_completions_would_refuse(
-    kind: openai.Kind, name: str, fields: dict[str, Any], is_bridged: bool
+    kind: Kind, name: str, fields: dict[str, Any], is_bridged: bool
 ) -> None:
     request = asking(**{"tools": (FIND,), **fields})
     assert is_for_responses(request, model(name, has_reasoning=True), kind) is is_bridged
@@ -254,7 +255,7 @@ def test_thoughts_that_another_sealed_or_nobody_are_not_sent() -> None:
 
 
 @pytest.mark.parametrize("kind", ["openrouter", "nanogpt", "openai", "generic"])
-def test_nobody_else_is_sent_what_openai_sealed(kind: openai.Kind) -> None:
+def test_nobody_else_is_sent_what_openai_sealed(kind: Kind) -> None:
     kept = {"openai_output": {"issuer": "openai", "items": []}, "phase": "commentary"}
     message = Message("assistant", (Text("Hm"),), reasoning=THOUGHTS, extra=kept)
     body = openai.Dialect(kind).encode(asking(messages=(message,)), model())

@@ -234,7 +234,7 @@ def test_an_answer_that_is_not_whole_says_why(
 
 def test_items_in_an_order_that_messages_cannot_tell_are_kept_as_they_came() -> None:
     second = {**SEALED, "id": "rs_2"}
-    items = [SEALED, {**SAID, "phase": "commentary"}, second, CALL]
+    items: list[Event] = [SEALED, {**SAID, "phase": "commentary"}, second, CALL]
     one = answer(*done(*items), ended())
     assert one.message.extra["openai_output"] == {"issuer": "openai", "items": items}
     body = responses.Dialect().encode(ChatRequest("m", (one.message,)), model("gpt-5.4"))
@@ -309,7 +309,9 @@ def test_a_provider_s_refusal_is_read_as_that_of_chat_completions() -> None:
     assert isinstance(responses.Dialect("azure").error(429, {}, body), PaymentRequired)
 
 
-ANY = st.none() | st.integers() | st.text(max_size=3) | st.lists(st.none()) | st.just({})
+ANY: st.SearchStrategy[Any] = (
+    st.none() | st.integers() | st.text(max_size=3) | st.lists(st.none()) | st.just({})
+)
 
 
 def places(value: Any) -> list[tuple[Any, Any]]:

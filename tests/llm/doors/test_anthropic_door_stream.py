@@ -166,7 +166,7 @@ def test_thoughts_of_others_get_a_signature_of_ours() -> None:
 
 
 def test_calls_of_our_tools_are_told_only_to_whoever_asks() -> None:
-    pieces = [Chunk(text="I look."), BEGUN, ENDED, Chunk(text="\n\nDone.")]
+    pieces: list[Piece] = [Chunk(text="I look."), BEGUN, ENDED, Chunk(text="\n\nDone.")]
     assert content(*pieces) == [{"type": "text", "text": "I look.\n\nDone."}]
     assert content(*pieces, shows_calls=True) == [
         {"type": "text", "text": "I look."},

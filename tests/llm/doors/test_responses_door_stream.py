@@ -190,8 +190,10 @@ def test_a_tool_of_a_namespace_is_called_by_the_clients_own_name() -> None:
 
 
 def test_tools_are_listed_once_and_their_calls_told_side_by_side() -> None:
-    pieces = [begun("a"), begun("b"), ended("b", "two"), ended("a", "it failed", error="it failed")]
-    events = told(stream(ours("add_note")), [*pieces, Chunk("\n\nDone.")], listed=())
+    failed = ended("a", "it failed", error="it failed")
+    pieces: list[Piece] = [begun("a"), begun("b"), ended("b", "two"), failed]
+    pieces.append(Chunk("\n\nDone."))
+    events = told(stream(ours("add_note")), pieces, listed=())
     listing = ["output_item.added", "mcp_list_tools.in_progress", "mcp_list_tools.completed"]
     calling = ["output_item.added", "mcp_call.in_progress"]
     calling += ["mcp_call_arguments.delta", "mcp_call_arguments.done"]

@@ -125,8 +125,9 @@ def test_each_error_has_its_strategies(error: GatewayError, strategies: set[str]
 
 
 def test_alone_the_next_model_follows_all_of_them() -> None:
+    alone: FallbackStrategy = "next_model"
     for error in (LONG, FULL):
-        assert mends("next_model", error, others=("next_model",), is_planned=False)
+        assert mends(alone, error, others=(alone,), is_planned=False)
 
 
 def test_the_models_of_a_provider_that_was_not_reached_come_last() -> None:
@@ -254,7 +255,7 @@ def test_demands_are_dropped_together_only_where_one_is_not_enough() -> None:
 
 def test_a_conversation_is_cut_to_what_the_provider_counts() -> None:
     turns = tuple(
-        Message(role, (Text(f"{number} said " * 400),))  # type: ignore[arg-type]  # one of the roles
+        Message(role, (Text(f"{number} said " * 400),))
         for number in range(20)
         for role in ("user", "assistant")
     )

@@ -21,6 +21,7 @@ from gateway.llm.provider.stream import ProviderStream
 from tests.llm.provider.conftest import KEY, Connect
 from tests.stand_ins.llm.script import (
     Answer,
+    Ending,
     Refusal,
     Tool,
     broken,
@@ -210,7 +211,7 @@ async def test_nothing_is_tried_again_after_the_first_chunk(
 
 @pytest.mark.parametrize("ends", ["eof", "no_done", "abort"])
 async def test_an_answer_that_breaks_off_is_an_error(
-    ends: str, connect: Connect, question: ChatRequest, model: Model
+    ends: Ending, connect: Connect, question: ChatRequest, model: Model
 ) -> None:
     async with LlmStandIn("nanogpt") as stand_in, connect(stand_in) as provider:
         stand_in.script("small", Answer(tokens=5, ends=ends, ends_after=2))
@@ -304,8 +305,8 @@ async def test_nothing_was_sent_where_nobody_listens(
     connect: Connect, question: ChatRequest, model: Model
 ) -> None:
     async with LlmStandIn() as stand_in:
-        provider = connect(stand_in)
-    async with provider:
+        connected = connect(stand_in)
+    async with connected as provider:
         stream = provider.stream(question, model)
         with pytest.raises(Unavailable, match="p cannot be reached"):
             await text_of(stream)

@@ -26,7 +26,9 @@ OTHERS = (
 
 
 def questions(name: str) -> list[dict[str, Any]]:
-    return tomllib.loads((GOLDEN / name).read_text("utf-8"))["question"]
+    text = (GOLDEN / name).read_text("utf-8")
+    asked: list[dict[str, Any]] = tomllib.loads(text)["question"]
+    return asked
 
 
 async def test_the_right_document_comes_first(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Documents about choices: what would be chosen now, and why a request went where it went."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from gateway.errors import NotFound
 from gateway.llm.task import TASKS
 from gateway.sources.routing import sample_request
 from gateway.usage.call import Call, Settlement
+from gateway.usage.entries import Told
 from tests.sources.router_world import Router, opened_router
 
 
@@ -51,6 +53,23 @@ async def test_a_route_tells_the_steps_the_cost_and_what_failed(tmp_path: Path) 
     assert "## What it used" in document.text
     assert "| 100 | 20 | $0.00 |" in document.text
     assert document.metadata["route_id"] == "r1"
+
+
+async def test_a_route_on_which_nobody_answered_names_the_last_that_was_tried(
+    tmp_path: Path,
+) -> None:
+    tried = [
+        {"model": "openai/gpt-6-sol", "outcome": "unavailable", "error": "no answer"},
+        {"model": "ollama/qwen3", "outcome": "unavailable", "error": "away", "was_sent": False},
+    ]
+    async with opened_router(tmp_path) as router:
+        plan = router.world.plan(sample_request("coding"), "coding").to_json()
+        told = {**plan, "tried": tried, "answered_by": None, "outcome": "unavailable"}
+        await router.ledger.tell(Told("r1", "alice", datetime.now(UTC), told))
+        document = await router.registry.fetch("route:r1")
+    assert document.title == "Route r1: ollama/qwen3 for coding requests"
+    assert "| `ollama/qwen3` | unavailable, not sent | away |" in document.text
+    assert "## What it used" not in document.text
 
 
 async def test_the_last_route_comes_with_those_before_it(tmp_path: Path) -> None:

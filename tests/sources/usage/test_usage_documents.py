@@ -114,5 +114,5 @@ async def test_a_budget_tells_money(tmp_path: Path) -> None:
 def test_the_documents_that_tell_of_spending_can_be_told_apart() -> None:
     from gateway.sources import router
 
-    public = {kind.__name__ for kind in router.KINDS if not getattr(kind, "is_private", True)}
-    assert public == {"ModelSource"}
+    public = {one.pattern.kind for one in router.KINDS if not getattr(one, "is_private", True)}
+    assert public == {"model"}
