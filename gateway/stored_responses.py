@@ -127,7 +127,8 @@ class StoredResponses:
         if (missing := links[-1].previous_id) is not None:
             raise NotFound(
                 f"the response {shown(response_id)!r} continues {missing!r}, which is no longer "
-                "kept; send the items of the conversation as input instead"
+                "kept; send the items of the conversation as input instead",
+                what="response",
             )
         if rows is None:
             raise InvalidRequest(
@@ -209,5 +210,6 @@ def _is(caller: str, response_id: str) -> ColumnElement[bool]:
 def _unknown(response_id: str) -> NotFound:
     return NotFound(
         f"no response {shown(response_id)!r} is kept for this caller; it was not stored, was "
-        "deleted, or has not been continued for too long"
+        "deleted, or has not been continued for too long",
+        what="response",
     )

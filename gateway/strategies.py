@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
@@ -13,9 +12,11 @@ from typing import NamedTuple, Self
 
 from sqlalchemy import Connection, delete, insert, select, tuple_
 
+from gateway.cancellation import ended
 from gateway.clock import Clock, now
-from gateway.errors import InvalidRequest, Refused, Unavailable
+from gateway.errors import InvalidRequest, Refused
 from gateway.storage.database import Database
+from gateway.storage.refreshing import keep_refreshing
 from gateway.storage.tables import microseconds
 from gateway.storage.tables import prompting_strategies as kept
 
@@ -131,13 +132,14 @@ class Strategies:
 
     async def __aenter__(self) -> Self:
         await self.refresh()
-        self._task = asyncio.create_task(self._keep_up(), name="prompting strategies")
+        keeping = keep_refreshing(
+            self.refresh, seconds=self._refresh_seconds, otherwise="prompting strategies may be old"
+        )
+        self._task = asyncio.create_task(keeping, name="prompting strategies")
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await ended(self._task)
 
     def get(self, caller: str, model: str) -> PromptingStrategy | None:
         found = self._known.get((caller, model))
@@ -195,17 +197,6 @@ class Strategies:
                 f"characters, and this one has {strategy.characters:,}; at most "
                 f"{MOST_CHARACTERS_OF_A_CALLER:,} in all: remove or shorten one"
             )
-
-    async def _keep_up(self) -> None:
-        while True:
-            await asyncio.sleep(self._refresh_seconds)
-            try:
-                await self.refresh()
-            except Unavailable as error:
-                logger.warning("prompting strategies may be old: %s", error)
-            except Exception:
-                # Without it, what other processes change would be seen at the next start only.
-                logger.exception("prompting strategies may be old")
 
 
 def _check_text(name: str, text: str) -> None:

@@ -70,8 +70,9 @@ async def test_only_the_newest_messages_are_kept(url: str) -> None:
     async with Database(url) as database:
         conversations = Conversations(database, most_messages=4)
         for number in range(0, 10, 2):
-            pair = [("user", str(number)), ("assistant", str(number + 1))]
-            await conversations.add("a", "u", messages=pair)
+            await conversations.add(
+                "a", "u", messages=[("user", str(number)), ("assistant", str(number + 1))]
+            )
         assert contents(await conversations.last("a", "u", most=99)) == ["6", "7", "8", "9"]
         assert await conversations.forget("a", "u") == 4
 

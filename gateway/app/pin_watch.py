@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Self
 
+from gateway.cancellation import ended
 from gateway.errors import GatewayError
 from gateway.tool_pins import Told, ToolPins
 from gateway.tools.tool import OWN, Tool
@@ -30,9 +30,7 @@ class PinWatch:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._watching
+        await ended(self._watching)
 
     def look(self, tools: Sequence[Tool]) -> None:
         others = [tool for tool in tools if tool.origin != OWN]

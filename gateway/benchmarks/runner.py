@@ -201,7 +201,7 @@ class Benchmarks:
                 if run_id == LAST
                 else f"there is no benchmark {shown(run_id)!r}"
             )
-            raise NotFound(missing, suggestions=[one.id for one in latest])
+            raise NotFound(missing, what="benchmark", suggestions=[one.id for one in latest])
         return Report(run, await self._store.results(run.id), await self._spent_of(run))
 
     async def summaries(self, who: Caller, most: int = 20) -> Sequence[Summary]:
@@ -322,6 +322,7 @@ class Benchmarks:
         if not named:
             raise NotFound(
                 f"no configured provider has a model {shown(name)!r}",
+                what="model",
                 suggestions=self._catalog.near(name)[:SUGGESTED],
             )
         if not who.may_use_model(named[0].id):

@@ -23,9 +23,10 @@ RETRY_SECONDS = 5.0
 # Where OpenAI has a word of its own, the gateway says that.
 _OPENAI_CODES: Mapping[str, type[GatewayError]] = {
     "invalid_api_key": Unauthenticated,
-    "model_not_found": NotFound,
     "rate_limit_exceeded": RateLimited,
 }
+# After what it is that is not found.
+_NOT_FOUND = f"_{NotFound.code}"
 _BY_STATUS: Mapping[int, type[GatewayError]] = {
     401: Unauthenticated,
     403: PermissionDenied,
@@ -72,7 +73,8 @@ def error_of(body: Mapping[str, Any], status: int, headers: Mapping[str, str]) -
     told = body.get("error") or body.get("detail") or f"HTTP status {status}"
     fields = told if isinstance(told, dict) else {**body, "message": told}
     message = str(fields.get("message"))
-    kind = _kind(str(fields.get("code")), status)
+    code = str(fields.get("code"))
+    kind = _kind(code, status)
     seconds = _seconds(headers.get("retry-after"))
     if issubclass(kind, LimitExceeded):
         limit = str(fields.get("limit", ""))
@@ -83,11 +85,14 @@ def error_of(body: Mapping[str, Any], status: int, headers: Mapping[str, str]) -
         suggestions = fields.get("suggestions", ())
         # Some doors say them in words as well.
         message = message.removesuffix(f" Did you mean: {', '.join(suggestions)}?")
-        return NotFound(message, suggestions=suggestions)
+        what = code.removesuffix(_NOT_FOUND) if code.endswith(_NOT_FOUND) else ""
+        return NotFound(message, what=what, suggestions=suggestions)
     return kind(message)
 
 
 def _kind(code: str, status: int) -> type[GatewayError]:
+    if code.endswith(_NOT_FOUND):
+        return NotFound
     by_code = {one.code: one for one in _every(GatewayError)} | dict(_OPENAI_CODES)
     usual = InvalidRequest if 400 <= status < 500 else BadAnswer
     return by_code.get(code) or _BY_STATUS.get(status, usual)

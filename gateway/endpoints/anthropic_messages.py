@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
 
 from gateway import request_id
 from gateway.caller import Caller
@@ -25,6 +25,7 @@ from gateway.endpoints.body_limit import BodyLimit
 from gateway.endpoints.connected import CLIENT_LEFT, WhileConnected
 from gateway.endpoints.hints import FIELD, hints_of
 from gateway.endpoints.json_body import json_object
+from gateway.endpoints.live_answer import LiveAnswer
 from gateway.endpoints.live_stream import KEEPALIVE_SECONDS, LiveStream
 from gateway.endpoints.tool_events import rounds_to_json, wants_tool_events
 from gateway.errors import GatewayError, NotFound
@@ -64,7 +65,11 @@ def messages_routes(
         is_stream = is_stream_from_json(body)
         asked = _asked(request, body)
         if is_stream:
-            return _Streamed(loop, asked, keepalive_seconds=keepalive_seconds)
+            return LiveAnswer(
+                partial(_write, loop, asked),
+                refuse=anthropic_refusal,
+                keepalive_seconds=keepalive_seconds,
+            )
         async with WhileConnected(request.receive):
             return await _gathered(loop, asked)
         return CLIENT_LEFT
@@ -150,6 +155,7 @@ async def _begun(loop: ToolLoop, asked: _Asked, stack: AsyncExitStack) -> Turns:
 def _with_advice(unknown: NotFound) -> NotFound:
     return NotFound(
         f"{unknown}; to have another model answer under this name, set aliases in gateway.yaml",
+        what=unknown.what,
         suggestions=unknown.suggestions,
     )
 
@@ -168,38 +174,17 @@ async def _gathered(loop: ToolLoop, asked: _Asked) -> Response:
     return JSONResponse(gathered.message(verbatim), headers=headers)
 
 
-class _Streamed(Response):
-    """Its headers go out with the first piece, so that until then an error has its own status."""
-
-    def __init__(self, loop: ToolLoop, asked: _Asked, *, keepalive_seconds: float) -> None:
-        self._loop = loop
-        self._asked = asked
-        self._keepalive_seconds = keepalive_seconds
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        stream = LiveStream(send, keepalive_seconds=self._keepalive_seconds)
-        async with WhileConnected(receive):
-            try:
-                await self._answer(stream)
-            except Exception as error:
-                # Once the stream has begun, it has told the error itself.
-                if not stream.has_begun:
-                    await anthropic_refusal(error)(scope, receive, send)
-
-    async def _answer(self, stream: LiveStream) -> None:
-        async with (
-            _answering(self._loop, self._asked) as turns,
-            stream.open(_headers(turns)),
-            stream.telling(_error_events),
-        ):
-            await self._write(stream, turns)
-
-    async def _write(self, stream: LiveStream, turns: Turns) -> None:
-        events = self._asked.events(turns)
+async def _write(loop: ToolLoop, asked: _Asked, stream: LiveStream) -> None:
+    async with (
+        _answering(loop, asked) as turns,
+        stream.open(_headers(turns)),
+        stream.telling(_error_events),
+    ):
+        events = asked.events(turns)
         async for piece in turns:
             if written := b"".join(map(event, events.add(piece))):
                 await stream.write(written)
-        await stream.write(b"".join(map(event, self._asked.ended(turns, events))))
+        await stream.write(b"".join(map(event, asked.ended(turns, events))))
 
 
 def _error_events(error: GatewayError) -> Iterator[bytes]:

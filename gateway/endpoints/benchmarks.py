@@ -4,14 +4,14 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
 
 from gateway.benchmarks.asked import MOST_OUTPUT_TOKENS, read_task
 from gateway.benchmarks.bounds import MOST_BUDGET_USD
@@ -32,6 +32,7 @@ from gateway.caller import Caller
 from gateway.endpoints.authentication import SpendersOnly, reader, spender
 from gateway.endpoints.body_limit import BodyLimit
 from gateway.endpoints.connected import CLIENT_LEFT, WhileConnected
+from gateway.endpoints.live_answer import LiveAnswer
 from gateway.endpoints.live_stream import KEEPALIVE_SECONDS, LiveStream
 from gateway.endpoints.openai_problems import (
     answering_as_openai,
@@ -39,6 +40,7 @@ from gateway.endpoints.openai_problems import (
     openai_refusal,
     refused_body,
 )
+from gateway.endpoints.strict_reading import read_one
 from gateway.endpoints.validated import StrictBody
 from gateway.errors import GatewayError, InvalidRequest, PermissionDenied
 
@@ -118,9 +120,13 @@ def benchmark_routes(
 
     async def start(request: Request) -> Response:
         who = _allowed(spender(request.state.caller))
-        run = await _run(benchmarks, who, _read(await request.body()))
+        run = await _run(benchmarks, who, read_one(BenchmarkBody, await request.body()))
         if "text/event-stream" in request.headers.get("accept", ""):
-            return _Streamed(benchmarks, who, run, keepalive_seconds)
+            return LiveAnswer(
+                partial(_write, benchmarks, who, run),
+                refuse=openai_refusal,
+                keepalive_seconds=keepalive_seconds,
+            )
         async with WhileConnected(request.receive):
             report = await benchmarks.carry_out(who, run)
             return JSONResponse(await asyncio.to_thread(to_json, report), headers=_QUIET)
@@ -153,16 +159,6 @@ def _allowed(who: Caller) -> Caller:
 
 def _rows(summaries: Sequence[Summary]) -> list[Mapping[str, Any]]:
     return [{**run_to_json(one.run), **counts_to_json(one)} for one in summaries]
-
-
-def _read(body: bytes) -> BenchmarkBody:
-    try:
-        return BenchmarkBody.model_validate_json(body or b"{}")
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        at = ".".join(map(str, first["loc"])) or "body"
-        takes = ", ".join(BenchmarkBody.model_fields)
-        raise InvalidRequest(f"{at}: {first['msg']}; the body takes {takes}") from None
 
 
 async def _run(benchmarks: Benchmarks, who: Caller, asked: BenchmarkBody) -> Run:
@@ -206,29 +202,11 @@ class _Progressing:
         await self.stream.write(_event("progress", told))
 
 
-class _Streamed(Response):
+async def _write(benchmarks: Benchmarks, who: Caller, run: Run, stream: LiveStream) -> None:
     """Events `progress`, one for each result, and at the end one `benchmark` or `error`."""
-
-    def __init__(
-        self, benchmarks: Benchmarks, who: Caller, run: Run, keepalive_seconds: float
-    ) -> None:
-        self._benchmarks = benchmarks
-        self._who = who
-        self._run = run
-        self._keepalive_seconds = keepalive_seconds
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        stream = LiveStream(send, keepalive_seconds=self._keepalive_seconds)
-        async with WhileConnected(receive):
-            try:
-                async with stream.open({}), stream.telling(_error_events):
-                    tell = _Progressing(stream)
-                    report = await self._benchmarks.carry_out(self._who, self._run, tell)
-                    whole = await asyncio.to_thread(to_json, report)
-                    await stream.write(_event("benchmark", whole))
-            except Exception:
-                # The stream has told it, and the log has what nobody expected.
-                return
+    async with stream.open({}), stream.telling(_error_events):
+        report = await benchmarks.carry_out(who, run, _Progressing(stream))
+        await stream.write(_event("benchmark", await asyncio.to_thread(to_json, report)))
 
 
 def _error_events(error: GatewayError) -> Iterator[bytes]:

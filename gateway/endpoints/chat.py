@@ -11,7 +11,6 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
 
 from gateway.caller import Caller
 from gateway.clock import Clock, now
@@ -21,6 +20,7 @@ from gateway.endpoints.body_limit import BodyLimit
 from gateway.endpoints.connected import CLIENT_LEFT, WhileConnected
 from gateway.endpoints.hints import FIELD, hints_of
 from gateway.endpoints.json_body import json_object
+from gateway.endpoints.live_answer import LiveAnswer
 from gateway.endpoints.live_stream import KEEPALIVE_SECONDS, LiveStream
 from gateway.endpoints.openai_problems import (
     answering_as_openai,
@@ -69,7 +69,7 @@ def chat_routes(
     A client that leaves cancels the call. An error after the first piece is told inside the
     stream, which then ends without `[DONE]`.
     """
-    door = _Door(loop, sessions, keepalive_seconds, clock)
+    door = _Door(loop, sessions, clock)
 
     async def chat(request: Request) -> Response:
         body = await json_object(request)
@@ -84,7 +84,11 @@ def chat_routes(
             request=request_from_json(body),
         )
         if is_stream:
-            return _Streamed(door, asked)
+            return LiveAnswer(
+                partial(_write, door, asked),
+                refuse=openai_refusal,
+                keepalive_seconds=keepalive_seconds,
+            )
         async with WhileConnected(request.receive):
             return await _gathered(door, asked)
         return CLIENT_LEFT
@@ -117,7 +121,6 @@ class _Asked:
 class _Door:
     loop: ToolLoop
     sessions: Sessions
-    keepalive_seconds: float
     clock: Clock
 
     @asynccontextmanager
@@ -167,48 +170,35 @@ async def _gathered(door: _Door, asked: _Asked) -> Response:
     return JSONResponse(_with_facts(written, turns) | kept, headers=headers)
 
 
-class _Streamed(Response):
-    """Its headers go out with the first piece, so that until then an error has its own status."""
+async def _write(door: _Door, asked: _Asked, stream: LiveStream) -> None:
+    async with door.answering(asked) as turns:
+        envelope = door.envelope(turns)
+        told = partial(_error_events, envelope)
+        async with stream.open(answer_headers(turns)), stream.telling(told):
+            await _write_pieces(stream, asked, turns, envelope=envelope)
+            kept = await door.keep(asked, turns)
+            if asked.has_usage:
+                cost = turns.cost_microusd
+                written = usage_chunk_to_json(turns.usage, envelope, cost_microusd=cost)
+                await stream.write(event(_with_facts(written, turns) | kept))
+            await stream.write(DONE)
 
-    def __init__(self, door: _Door, asked: _Asked) -> None:
-        self._door = door
-        self._asked = asked
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        stream = LiveStream(send, keepalive_seconds=self._door.keepalive_seconds)
-        async with WhileConnected(receive):
-            try:
-                await self._answer(stream)
-            except Exception as error:
-                # Once the stream has begun, it has told the error itself.
-                if not stream.has_begun:
-                    await openai_refusal(error)(scope, receive, send)
-
-    async def _answer(self, stream: LiveStream) -> None:
-        async with self._door.answering(self._asked) as turns:
-            envelope = self._door.envelope(turns)
-            told = partial(_error_events, envelope)
-            async with stream.open(answer_headers(turns)), stream.telling(told):
-                await self._write(stream, turns, envelope)
-
-    async def _write(self, stream: LiveStream, turns: Turns, envelope: Envelope) -> None:
-        begun: set[int] = set()
-        async for piece in turns:
-            if not isinstance(piece, Chunk):
-                if self._asked.has_tool_events:
-                    await stream.write(call_event(piece))
-                continue
-            if not _is_shown(piece):
-                continue
-            is_first = piece.choice not in begun
-            begun.add(piece.choice)
-            chunk = _with_work(piece, turns)
-            await stream.write(event(chunk_to_json(chunk, envelope, is_first=is_first)))
-        kept = await self._door.keep(self._asked, turns)
-        if self._asked.has_usage:
-            written = usage_chunk_to_json(turns.usage, envelope, cost_microusd=turns.cost_microusd)
-            await stream.write(event(_with_facts(written, turns) | kept))
-        await stream.write(DONE)
+async def _write_pieces(
+    stream: LiveStream, asked: _Asked, turns: Turns, *, envelope: Envelope
+) -> None:
+    begun: set[int] = set()
+    async for piece in turns:
+        if not isinstance(piece, Chunk):
+            if asked.has_tool_events:
+                await stream.write(call_event(piece))
+            continue
+        if not _is_shown(piece):
+            continue
+        is_first = piece.choice not in begun
+        begun.add(piece.choice)
+        chunk = _with_work(piece, turns)
+        await stream.write(event(chunk_to_json(chunk, envelope, is_first=is_first)))
 
 
 def _is_shown(chunk: Chunk) -> bool:

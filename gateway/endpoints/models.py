@@ -121,6 +121,7 @@ def _no_such_model(catalog: Catalog, who: Caller, *, name: str) -> NotFound:
     near = [model_id for model_id in catalog.near(name) if who.may_use_model(model_id)]
     return NotFound(
         f"there is no model {shown(name)!r} that this key may use; GET /v1/models lists them",
+        what="model",
         suggestions=near,
     )
 

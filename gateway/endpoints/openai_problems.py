@@ -33,8 +33,13 @@ Handler = Callable[[Request], Awaitable[Response]]
 # Clients branch on OpenAI's own words where it has one; all other codes are ours.
 _OPENAI_CODES: Mapping[type[GatewayError], str] = {
     Unauthenticated: "invalid_api_key",
-    NotFound: "model_not_found",
     RateLimited: "rate_limit_exceeded",
+}
+# The parameter that names what is not found, where OpenAI has one.
+_PARAMETERS: Mapping[str, str] = {
+    "model": "model",
+    "response": "response_id",
+    "previous_response": "previous_response_id",
 }
 _TYPES: Mapping[int, str] = {
     401: "authentication_error",
@@ -45,7 +50,7 @@ _TYPES: Mapping[int, str] = {
 # The SDKs ask again after 409, 429 and all from 500 on, unless told that it will not help.
 # Silently waiting for longer than this helps nobody: a person should read the error instead.
 MOST_PATIENCE_SECONDS = 20
-_FINAL = (LimitExceeded, PaymentRequired, KeyRefused, OutcomeUnknown, Refused)
+_FINAL = (PaymentRequired, KeyRefused, OutcomeUnknown, Refused)
 
 
 def openai_problem(error: Exception) -> Problem:
@@ -55,9 +60,13 @@ def openai_problem(error: Exception) -> Problem:
     if (seconds := retry_after_seconds(ours)) is not None:
         headers["retry-after"] = str(seconds)
         headers["retry-after-ms"] = str(_milliseconds(ours))
-    is_final = isinstance(ours, _FINAL) or not getattr(error, "is_repeatable", True)
+    is_final = (
+        isinstance(ours, _FINAL) or _is_spent(ours) or not getattr(error, "is_repeatable", True)
+    )
     if is_final or (seconds or 0) > MOST_PATIENCE_SECONDS:
         headers["x-should-retry"] = "false"
+    if ours.route_id:
+        headers["x-gateway-route-id"] = ours.route_id
     if isinstance(ours, Unauthenticated):
         headers["www-authenticate"] = "Bearer"
     return Problem(ours.status, {"error": error_fields(ours)}, headers)
@@ -68,8 +77,8 @@ def error_fields(error: GatewayError) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "message": plain_words(error),
         "type": _type(error),
-        "param": "model" if isinstance(error, NotFound) else None,
-        "code": _OPENAI_CODES.get(type(error), error.code),
+        "param": _PARAMETERS.get(error.what) if isinstance(error, NotFound) else None,
+        "code": _code(error),
     }
     if suggestions := suggested(error):
         fields["suggestions"] = list(suggestions)
@@ -115,8 +124,20 @@ def refused_body(status: int, sentence: str) -> Response:
     return JSONResponse({"error": fields}, status)
 
 
+def _code(error: GatewayError) -> str:
+    """It says what is not found, as OpenAI's own do: `model_not_found`, `task_not_found`."""
+    if isinstance(error, NotFound) and error.what:
+        return f"{error.what}_{NotFound.code}"
+    return _OPENAI_CODES.get(type(error), error.code)
+
+
+def _is_spent(error: GatewayError) -> bool:
+    """Whether it is a limit that will have no more room soon."""
+    return isinstance(error, LimitExceeded) and not error.is_only_held
+
+
 def _type(error: GatewayError) -> str:
-    if isinstance(error, LimitExceeded):
+    if _is_spent(error):
         # A type that clients know not to try again.
         return "insufficient_quota"
     if isinstance(error, BadAnswer) or error.status >= 500:

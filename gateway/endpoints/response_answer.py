@@ -8,12 +8,11 @@ from functools import partial
 from typing import Any
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from gateway.caller import Caller
 from gateway.clock import Clock
 from gateway.endpoints.answer_facts import answer_headers, cost_headers, headed, usd
-from gateway.endpoints.connected import WhileConnected
+from gateway.endpoints.live_answer import LiveAnswer
 from gateway.endpoints.live_stream import LiveStream
 from gateway.endpoints.openai_problems import error_fields, openai_refusal
 from gateway.endpoints.tool_events import rounds_to_json
@@ -70,9 +69,13 @@ class Answers:
         return told(last["response"], headers)
 
     def streamed(self, question: Question) -> Response:
-        return _Streamed(self, question, self._keepalive_seconds)
+        return LiveAnswer(
+            partial(self._write, question),
+            refuse=openai_refusal,
+            keepalive_seconds=self._keepalive_seconds,
+        )
 
-    async def write(self, question: Question, stream: LiveStream) -> None:
+    async def _write(self, question: Question, stream: LiveStream) -> None:
         """An error after the first piece is told inside of the stream, and raised."""
         async with self._answering(question) as turns:
             telling = self._telling(question, turns)
@@ -131,25 +134,6 @@ class Answers:
 def told(document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     """What clients sent may be in it, half characters too."""
     return Response(body(document), headers=headers, media_type="application/json")
-
-
-class _Streamed(Response):
-    """Its headers go out with the first piece, so that until then an error has its own status."""
-
-    def __init__(self, answers: Answers, question: Question, keepalive_seconds: float) -> None:
-        self._answers = answers
-        self._question = question
-        self._keepalive_seconds = keepalive_seconds
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        stream = LiveStream(send, keepalive_seconds=self._keepalive_seconds)
-        async with WhileConnected(receive):
-            try:
-                await self._answers.write(self._question, stream)
-            except Exception as error:
-                # Once the stream has begun, it has told the error itself.
-                if not stream.has_begun:
-                    await openai_refusal(error)(scope, receive, send)
 
 
 def _failure_events(telling: AnswerStream, error: GatewayError) -> Iterator[bytes]:

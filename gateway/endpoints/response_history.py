@@ -30,7 +30,7 @@ class History:
         """
         before: list[Json] = []
         if asked.previous_id is not None:
-            before = _items(await self._stored.history(caller, asked.previous_id))
+            before = _items(await self._continued(caller, asked.previous_id))
         referred = {one: await self._item(caller, one, before) for one in asked.references}
         items = [referred[one["id"]] if _is_reference(one) else one for one in asked.items]
         return Past(before, items, referred)
@@ -55,6 +55,12 @@ class History:
         """
         *before, last = await self._stored.history(caller, response_id)
         return [*_items(before), *last.input]
+
+    async def _continued(self, caller: str, response_id: str) -> Sequence[Stored]:
+        try:
+            return await self._stored.history(caller, response_id)
+        except NotFound as error:
+            raise NotFound(str(error), what="previous_response") from error
 
     async def _item(self, caller: str, item_id: str, before: Sequence[Json]) -> Json:
         found = item_of(before, item_id)

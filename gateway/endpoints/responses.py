@@ -12,17 +12,11 @@ from gateway.endpoints.connected import CLIENT_LEFT, WhileConnected
 from gateway.endpoints.hints import FIELD, hints_of
 from gateway.endpoints.json_body import json_object
 from gateway.endpoints.live_stream import KEEPALIVE_SECONDS
-from gateway.endpoints.openai_problems import (
-    Handler,
-    answering_as_openai,
-    openai_problem,
-    openai_refusal,
-    refused_body,
-)
+from gateway.endpoints.openai_problems import answering_as_openai, openai_refusal, refused_body
 from gateway.endpoints.response_answer import Answers, Question, told
 from gateway.endpoints.response_history import History
 from gateway.endpoints.response_items import page_of
-from gateway.errors import InvalidRequest, NotFound
+from gateway.errors import InvalidRequest
 from gateway.llm.doors.responses.format import asked_from_json, conversation
 from gateway.llm.loop.loop import ToolLoop
 from gateway.llm.tokens import request_tokens
@@ -53,10 +47,7 @@ def responses_routes(
         body = await json_object(request)
         hints = hints_of(request.headers, body.pop(FIELD, None))
         asked = asked_from_json(body)
-        try:
-            before, items, referred = await history.of(who.name, asked)
-        except NotFound as error:
-            return _missing(error, "previous_response_id", "previous_response_not_found")
+        before, items, referred = await history.of(who.name, asked)
         talk = conversation(asked, before, referred)
         question = Question(who, asked, talk, items, hints)
         if asked.is_stream:
@@ -70,10 +61,7 @@ def responses_routes(
         body = await json_object(request)
         body.pop(FIELD, None)
         asked = asked_from_json({"model": "auto", **body})
-        try:
-            before, _, referred = await history.of(who.name, asked)
-        except NotFound as error:
-            return _missing(error, "previous_response_id", "previous_response_not_found")
+        before, _, referred = await history.of(who.name, asked)
         tokens = request_tokens(conversation(asked, before, referred).request)
         return JSONResponse({"object": "response.input_tokens", "input_tokens": tokens})
 
@@ -106,26 +94,7 @@ def responses_routes(
             methods=["POST"],
             middleware=bodied,
         ),
-        Route(one, answering_as_openai(_of_one(retrieve)), methods=["GET"]),
-        Route(one, answering_as_openai(_of_one(delete)), methods=["DELETE"]),
-        Route(f"{one}/input_items", answering_as_openai(_of_one(input_items)), methods=["GET"]),
+        Route(one, answering_as_openai(retrieve), methods=["GET"]),
+        Route(one, answering_as_openai(delete), methods=["DELETE"]),
+        Route(f"{one}/input_items", answering_as_openai(input_items), methods=["GET"]),
     ]
-
-
-def _of_one(handler: Handler) -> Handler:
-    """The handler of a request about one response, which may not be kept."""
-
-    async def answer(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except NotFound as error:
-            return _missing(error, "response_id", "response_not_found")
-
-    return answer
-
-
-def _missing(error: NotFound, param: str, code: str) -> Response:
-    """Elsewhere it is a model that is not found."""
-    status, body, headers = openai_problem(error)
-    fields = {**body["error"], "param": param, "code": code}
-    return JSONResponse({"error": fields}, status, headers)

@@ -87,6 +87,7 @@ class _Door:
             raise NotFound(
                 f"there is no model {shown(model_id)!r} that this key may use; "
                 "GET /v1/models lists them",
+                what="model",
                 suggestions=near,
             )
         return _answer(strategy_to_json(model_id, strategy))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -76,19 +76,8 @@ class Query:
         raise InvalidRequest(f"{name} is {shown(text)!r}; it takes {', '.join(choices)}")
 
     def moment(self, name: str) -> datetime | None:
-        """A day as its begin; a moment as it is, in UTC unless it says otherwise."""
         text = self._query.get(name)
-        if text is None:
-            return None
-        try:
-            # A plus sign in a query means a space, unless it was quoted.
-            moment = datetime.fromisoformat(text.strip().replace(" ", "+"))
-        except ValueError:
-            raise InvalidRequest(
-                f"{name} is {shown(text)!r}; it takes a day such as 2026-11-20, or a moment such "
-                "as 2026-11-20T12:00:00Z"
-            ) from None
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return None if text is None else moment_of(name, text)
 
     def limit(self) -> int:
         text = self._query.get("limit")
@@ -97,6 +86,29 @@ class Query:
         if not re.fullmatch(r"[1-9]\d{0,3}", text, re.ASCII) or int(text) > MOST_LISTED:
             raise InvalidRequest(f"limit is {shown(text)!r}; it takes 1 to {MOST_LISTED}")
         return int(text)
+
+
+def moment_of(name: str, text: str, *, is_end: bool = False) -> datetime:
+    """A day as its begin, or as its end; a moment as it is, in UTC unless it says otherwise.
+
+    Raises:
+        InvalidRequest: it is neither, or no moment of UTC.
+    """
+    try:
+        # A plus sign in a query means a space, unless it was quoted.
+        moment = datetime.fromisoformat(text.strip().replace(" ", "+"))
+    except ValueError:
+        raise InvalidRequest(
+            f"{name} is {shown(text)!r}; it takes a day such as 2026-11-20, or a moment such as "
+            "2026-11-20T12:00:00Z"
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    is_day = len(text.strip()) <= len("2026-11-20") and moment.time() == time()
+    try:
+        return moment.astimezone(UTC) + timedelta(days=is_end and is_day)
+    except OverflowError:
+        raise InvalidRequest(f"{name} is {shown(text)!r}, which is too far away") from None
 
 
 def path_id(request: Request, name: str = "id") -> str:

@@ -1,10 +1,9 @@
 """`/v1/tasks`: read the task list, add to it, and say how far a task is."""
 
-import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from starlette.datastructures import QueryParams
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -17,6 +16,7 @@ from gateway.clock import rfc3339
 from gateway.endpoints.authentication import SpendersOnly, reader, spender
 from gateway.endpoints.body_limit import BodyLimit
 from gateway.endpoints.openai_problems import answering_as_openai, openai_refusal, refused_body
+from gateway.endpoints.strict_reading import Query, path_id, read_one
 from gateway.endpoints.validated import StrictBody
 from gateway.errors import InvalidRequest, PermissionDenied
 from gateway.tasks.store import OnCreated, Tasks
@@ -29,20 +29,14 @@ from gateway.tasks.task import (
     commit_of,
     drafted,
     is_told,
-    one_of,
 )
-from gateway.text import shown
 
 LIMIT_BYTES = 64 * 1024
-MOST_LISTED = 100
-USUAL_LISTED = 20
 MOST_KEY = 200
 # The key that may use a tool may do the same here.
 CREATE, LIST, UPDATE = TASK_TOOLS
 _FILTERS = ("status", "created_by", "assignee", "label", "commit", "limit")
 _QUIET = {"cache-control": "private, no-store"}
-
-Body = TypeVar("Body", bound=StrictBody)
 
 
 class NewTask(StrictBody):
@@ -81,11 +75,11 @@ def task_routes(
 
     async def one(request: Request) -> Response:
         _allowed(reader(request.state.caller), LIST)
-        return _json(_whole(await tasks.task(request.path_params["id"]), url))
+        return _json(_whole(await tasks.task(path_id(request)), url))
 
     async def create(request: Request) -> Response:
         who = _allowed(spender(request.state.caller), CREATE)
-        body = _read(NewTask, await request.body())
+        body = read_one(NewTask, await request.body())
         created = await tasks.create(
             drafted(**body.model_dump()),
             by=who.name,
@@ -97,9 +91,9 @@ def task_routes(
 
     async def change(request: Request) -> Response:
         who = _allowed(spender(request.state.caller), UPDATE)
-        body = _read(NewStatus, await request.body())
+        body = read_one(NewStatus, await request.body())
         moved = await tasks.move(
-            request.path_params["id"],
+            path_id(request),
             body.status,
             by=who.name,
             note=body.note,
@@ -129,36 +123,17 @@ def _allowed(who: Caller, tool: str) -> Caller:
     return who
 
 
-def _read(model: type[Body], body: bytes) -> Body:
-    try:
-        return model.model_validate_json(body or b"{}")
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        at = ".".join(map(str, first["loc"])) or "body"
-        takes = ", ".join(model.model_fields)
-        raise InvalidRequest(f"{at}: {first['msg']}; the body takes {takes}") from None
-
-
-def _read_query(query: QueryParams) -> tuple[Filter, int]:
-    if unknown := next((name for name in query if name not in _FILTERS), None):
-        raise InvalidRequest(f"there is no {shown(unknown)!r} here; it takes {', '.join(_FILTERS)}")
-    status, commit = query.get("status"), query.get("commit")
+def _read_query(given: QueryParams) -> tuple[Filter, int]:
+    query = Query(given, *_FILTERS)
+    status, commit = query.one_of("status", STATUSES), query.text("commit")
     wanted = Filter(
-        statuses=(one_of("status", status, STATUSES),) if status else (),
-        created_by=query.get("created_by"),
-        assignee=query.get("assignee"),
-        label=query.get("label"),
+        statuses=(status,) if status else (),
+        created_by=query.text("created_by"),
+        assignee=query.text("assignee"),
+        label=query.text("label"),
         commit=commit_of(commit) if commit else None,
     )
-    return wanted, _limit(query.get("limit"))
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return USUAL_LISTED
-    if not re.fullmatch(r"[1-9]\d{0,3}", text, re.ASCII) or int(text) > MOST_LISTED:
-        raise InvalidRequest(f"limit is {shown(text)!r}; it takes 1 to {MOST_LISTED}")
-    return int(text)
+    return wanted, query.limit()
 
 
 def _key(request: Request, who: Caller) -> str | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, cast
 from urllib.parse import unquote
@@ -16,6 +16,7 @@ from gateway.clock import Clock, now, rfc3339
 from gateway.endpoints.authentication import reader
 from gateway.endpoints.cost_monitor import cost_monitor_routes
 from gateway.endpoints.openai_problems import answering_as_openai
+from gateway.endpoints.strict_reading import moment_of
 from gateway.errors import InvalidRequest
 from gateway.llm.catalog.catalog import Catalog
 from gateway.usage.ledger import Ledger
@@ -101,31 +102,12 @@ def _span(request: Request, moment: datetime) -> tuple[datetime, datetime]:
     # A moment later, so that what was settled just now is counted.
     end = moment + timedelta(microseconds=1)
     if "from" in parameters:
-        start = _moment("from", parameters["from"])
+        start = moment_of("from", parameters["from"])
     if "to" in parameters:
-        end = _moment("to", parameters["to"], is_end=True)
+        end = moment_of("to", parameters["to"], is_end=True)
     if start >= end:
         raise InvalidRequest(f"from {rfc3339(start)} is not before to {rfc3339(end)}")
     return start, end
-
-
-def _moment(name: str, text: str, *, is_end: bool = False) -> datetime:
-    """A day as its begin, or as its end; a moment as it is, in UTC unless it says otherwise."""
-    try:
-        # A plus sign in a query means a space, unless it was quoted.
-        moment = datetime.fromisoformat(text.strip().replace(" ", "+"))
-    except ValueError:
-        raise InvalidRequest(
-            f"{name} is {text[:40]!r}; it takes a day such as 2026-11-20, or a moment such as "
-            "2026-11-20T12:00:00Z"
-        ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    is_day = len(text.strip()) <= len("2026-11-20") and moment.time() == time()
-    try:
-        return moment.astimezone(UTC) + timedelta(days=is_end and is_day)
-    except OverflowError:
-        raise InvalidRequest(f"{name} is {text[:40]!r}, which is too far away") from None
 
 
 def _group_by(request: Request) -> list[Grouping]:

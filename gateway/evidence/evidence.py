@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Self
 
+from gateway.cancellation import ended
 from gateway.clock import Clock, now
 from gateway.errors import Unavailable
 from gateway.evidence import kept
@@ -16,6 +16,7 @@ from gateway.evidence.kept import Known
 from gateway.evidence.observation import Kind, Observation
 from gateway.evidence.sums import NOTHING, Everything, Seen, Sums
 from gateway.storage.database import Database
+from gateway.storage.refreshing import keep_refreshing
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ PRUNED_EVERY = timedelta(days=1)
 REFRESH_SECONDS = 30.0
 # While the database does not answer, what is noted waits; so many kinds of it at the most.
 MOST_PENDING = 10_000
+_NOT_WRITTEN = "what models did is not written down"
 # By model, task and kind: a busy moment is one line of the database.
 _Pending = dict[tuple[str, str, Kind], tuple[Observation, int]]
 
@@ -49,15 +51,17 @@ class Evidence:
     async def __aenter__(self) -> Self:
         await self._prune()
         await self.refresh()
-        self._task = asyncio.create_task(self._keep_up(), name="evidence")
+        keeping = keep_refreshing(
+            self._keep_up, seconds=self._refresh_seconds, otherwise=_NOT_WRITTEN
+        )
+        self._task = asyncio.create_task(keeping, name="evidence")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         # In turn: a line that is being written is not asked to be written again below.
         async with self._turn:
             self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await ended(self._task)
         try:
             async with self._turn:
                 await self._write_pending()
@@ -165,17 +169,9 @@ class Evidence:
             raise
 
     async def _keep_up(self) -> None:
-        while True:
-            await asyncio.sleep(self._refresh_seconds)
-            try:
-                await self.refresh()
-                if self._clock() - self._pruned_at > PRUNED_EVERY:
-                    await self._prune()
-            except Unavailable as error:
-                logger.warning("what models did is not written down: %s", error)
-            except Exception:
-                # Without it, routing would learn nothing until the next start.
-                logger.exception("what models did is not written down")
+        await self.refresh()
+        if self._clock() - self._pruned_at > PRUNED_EVERY:
+            await self._prune()
 
     async def _prune(self) -> None:
         """Drop what is old, and make one line of what is alike in a day that is over."""

@@ -94,7 +94,9 @@ def _most_used(workloads: Sequence[Workload], *, tier: str | None = None) -> lis
 def _named(catalog: Catalog, name: str) -> Model:
     found = catalog.named(name)
     if not found:
-        raise NotFound(f"there is no model {shown(name)!r}", suggestions=catalog.near(name))
+        raise NotFound(
+            f"there is no model {shown(name)!r}", what="model", suggestions=catalog.near(name)
+        )
     if model := _priced(found):
         return model
     raise InvalidRequest(

@@ -106,5 +106,6 @@ def embedding_model(catalog: Catalog, providers: Collection[str], wanted: str) -
     raise NotFound(
         f"no configured provider has the model {shown(wanted)!r}; name it with its provider, such "
         f"as {next(iter(providers))}/text-embedding-3-small",
+        what="model",
         suggestions=catalog.near(wanted),
     )

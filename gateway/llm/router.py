@@ -106,7 +106,7 @@ def _named(walk: Walk, name: str) -> Iterator[Stage]:
     asked_for = sorted(lineup.named(name), key=walk.cheapest_first)
     if not asked_for:
         suggestions = lineup.near(name)
-        raise NotFound(f"no model is called {shown(name)!r}", suggestions=suggestions)
+        raise NotFound(f"no model is called {shown(name)!r}", what="model", suggestions=suggestions)
     # Who names a model that is only paid agrees to pay. A free one that turns into a paid one
     # when its quota ends is another matter.
     is_agreed = all(one.tier == "paid" for one in asked_for)

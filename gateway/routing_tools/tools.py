@@ -226,6 +226,7 @@ class RoutingTools:
             raise NotFound(
                 f"there is no model {shown(text)!r} that this key may use; "
                 "get_personalized_models lists those there are",
+                what="model",
                 suggestions=near,
             )
         return offers

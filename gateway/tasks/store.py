@@ -189,7 +189,7 @@ def _one(connection: Connection, *, task_id: str) -> Task:
         return _task(row)
     latest = select(kept.c.id).order_by(kept.c.position.desc()).limit(_SUGGESTED)
     suggestions = connection.scalars(latest).all()
-    raise NotFound(f"there is no task {shown(task_id)!r}", suggestions=suggestions)
+    raise NotFound(f"there is no task {shown(task_id)!r}", what="task", suggestions=suggestions)
 
 
 def _listed(connection: Connection, *, wanted: Filter, limit: int) -> Listing:

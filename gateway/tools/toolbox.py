@@ -86,7 +86,7 @@ class Toolbox:
                 f"since the start; {there_are}",
                 retry_after_seconds=RETRY_SECONDS,
             )
-        raise NotFound(f"no tool is named {name[:60]!r}; {there_are}")
+        raise NotFound(f"no tool is named {name[:60]!r}; {there_are}", what="tool")
 
     async def call(
         self, name: str, arguments: Arguments, *, deadline_seconds: float | None = None

@@ -250,7 +250,7 @@ def _check_call(begun: Event, ended: Event, pieces: Sequence[Event]) -> None:
 def test_wrong_requests_are_raised_as_what_they_are(client: Client) -> None:
     with pytest.raises(NotFound) as unknown:
         client.chat("Hello!", model="demo/demo-fre")
-    assert "demo/demo-free" in unknown.value.suggestions
+    assert (unknown.value.what, "demo/demo-free" in unknown.value.suggestions) == ("model", True)
     with pytest.raises(InvalidRequest, match="identity"):
         client.ask("Hello!", identity="not an identity")
     with pytest.raises(InvalidRequest, match="group_by has 'moon'"):

@@ -32,9 +32,10 @@ class Door:
     url: str
 
     async def stream(self, **options: Any) -> AsyncStream[ChatCompletionChunk]:
-        return await self.client.chat.completions.create(
+        chunks: AsyncStream[ChatCompletionChunk] = await self.client.chat.completions.create(
             model=SMALL, messages=HELLO, stream=True, **options
         )
+        return chunks
 
 
 @asynccontextmanager

@@ -200,6 +200,9 @@ async def test_what_is_wrong_with_a_request_is_said(tmp_path: Path) -> None:
         ):
             answer = await client.post(f"/v1/agents/{path}", json=body)
             assert (answer.status_code, words in message(answer)) == (status, True), answer.text
+            if status == 404:
+                missing = "run" if "no run" in words else "agent"
+                assert answer.json()["error"]["code"] == f"{missing}_not_found"
         for query, words in (
             ("status=over", "status is 'over'; it takes waiting, running"),
             ("name=helper", "there is no 'name' here; it takes agent, status"),

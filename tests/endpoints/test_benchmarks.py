@@ -101,7 +101,11 @@ async def test_what_is_wrong_with_a_request_is_said(tmp_path: Path) -> None:
         ):
             answer = await client.post("/v1/benchmarks", json=body)
             assert answer.status_code == status, answer.text
-            assert words in answer.json()["error"]["message"]
+            error = answer.json()["error"]
+            assert words in error["message"]
+            if status == 404:
+                missing = "model" if "models" in body else "benchmark"
+                assert error["code"] == f"{missing}_not_found"
         answer = await client.get("/v1/benchmarks/last/export", params={"format": "xml"})
         assert answer.status_code == 400
         assert not stand_in.requests

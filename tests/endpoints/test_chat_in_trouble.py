@@ -95,7 +95,8 @@ async def test_a_limit_that_is_reached_is_not_worth_a_retry(tmp_path: Path) -> N
         with pytest.raises(openai.RateLimitError) as caught:
             await door.client.chat.completions.create(model=SMALL, messages=HELLO)
     assert (caught.value.code, caught.value.type) == ("limit_exceeded", "insufficient_quota")
-    assert caught.value.body["limit"] == "daily"  # type: ignore[index]
+    assert isinstance(caught.value.body, dict)
+    assert caught.value.body["limit"] == "daily"
     assert caught.value.response.headers["x-should-retry"] == "false"
     assert int(caught.value.response.headers["retry-after"]) > 0
     assert "daily" in caught.value.message

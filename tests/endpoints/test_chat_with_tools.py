@@ -10,14 +10,18 @@ from typing import Any
 import httpx
 import pytest
 from openai import BadRequestError, InternalServerError
+from openai.types.chat import ChatCompletionFunctionToolParam, ChatCompletionToolMessageParam
 
 from gateway.caller import LOCAL, Caller
 from tests.endpoints.chat_door import HELLO, SMALL, Door, opened
 from tests.llm.loop.workshop import Workshop
-from tests.stand_ins.llm.script import Answer, Refusal, Tool
+from tests.stand_ins.llm.script import Answer, Refusal, Scripted, Tool
 
 ALL = {"gateway_tools": True}
-WINDOW = {"type": "function", "function": {"name": "open_window", "parameters": {}}}
+WINDOW: ChatCompletionFunctionToolParam = {
+    "type": "function",
+    "function": {"name": "open_window", "parameters": {}},
+}
 LOOK_UP = Tool("look_up", '{"title": "law"}', id="call_law")
 
 
@@ -45,10 +49,11 @@ async def test_a_plain_answer_tells_its_rounds_and_what_they_cost(tmp_path: Path
         assert answer.choices[0].message.content == "Hm.\n\nThe law."
         assert answer.choices[0].finish_reason == "stop"
         assert not answer.choices[0].message.tool_calls
-        first, second = answer.model_extra["gateway"]["rounds"]
+        first, second = (answer.model_extra or {})["gateway"]["rounds"]
         assert first["tool_calls"][0]["name"] == "look_up"
         assert second["tool_calls"] == []
-        cost = answer.usage.model_extra["cost"]
+        assert answer.usage is not None
+        cost = (answer.usage.model_extra or {})["cost"]
         assert cost == pytest.approx(first["cost_usd"] + second["cost_usd"])
         assert answer.usage.prompt_tokens == sum(
             one["usage"]["prompt_tokens"] for one in (first, second)
@@ -65,7 +70,7 @@ async def test_a_stream_has_only_standard_chunks_unless_it_is_asked_for_more(
         assert "".join(texts) == "Hm.\n\nThe law."
         reasons = [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices]
         assert [reason for reason in reasons if reason] == ["stop"]
-        assert len(chunks[-1].model_extra["gateway"]["rounds"]) == 2
+        assert len((chunks[-1].model_extra or {})["gateway"]["rounds"]) == 2
 
 
 @pytest.mark.parametrize("how", ["header", "option"])
@@ -108,9 +113,14 @@ async def test_what_was_done_before_a_call_went_back_comes_along_and_is_understo
     ) as at:
         create = at.client.chat.completions.create
         first = await create(model=SMALL, messages=HELLO, tools=[WINDOW], extra_body=ALL)
-        message = first.choices[0].message
+        # The SDK takes its own message back, which its types do not say.
+        message: Any = first.choices[0].message
         assert [call.id for call in message.tool_calls] == ["call_theirs"]
-        result = {"role": "tool", "tool_call_id": "call_theirs", "content": "opened"}
+        result: ChatCompletionToolMessageParam = {
+            "role": "tool",
+            "tool_call_id": "call_theirs",
+            "content": "opened",
+        }
         second = await create(
             model=SMALL, messages=[*HELLO, message, result], tools=[WINDOW], extra_body=ALL
         )
@@ -226,7 +236,8 @@ async def test_what_was_written_is_not_written_again_by_a_client_that_retries(
     workshop = Workshop()
     call = Answer(tools=(Tool(tool, '{"title": "x"}'),))
     async with opened(tmp_path, tools=[workshop.tools], max_retries=2) as at:
-        at.stand_in.script("small", *[call, Refusal(503)] * 3)
+        replies: list[Scripted] = [call, Refusal(503)]
+        at.stand_in.script("small", *replies * 3)
         with pytest.raises(InternalServerError):
             await at.client.chat.completions.create(model=SMALL, messages=HELLO, extra_body=ALL)
         assert len(workshop.made) == times

@@ -176,7 +176,7 @@ async def test_without_a_catalog_only_the_list_is_known(books: Books) -> None:
     ],
 )
 async def test_what_is_asked_wrongly_is_told(
-    books: Books, path: str, parameters: dict[str, str], status: int, said: str
+    books: Books, path: str, parameters: dict[str, Any], status: int, said: str
 ) -> None:
     answer = await books.ask(f"/v1/usage/{path}", **parameters)
     assert answer.status_code == status

@@ -135,6 +135,7 @@ async def test_what_is_wrong_with_a_request_is_said(tmp_path: Path) -> None:
         for query, words in (
             ("topic=Git", "'Git' matches none"),
             ("since=yesterday", "since is 'yesterday'; it takes a day"),
+            ("since=0001-01-01T00:00:00%2B02:00", "which is too far away"),
             ("limit=0", "limit is '0'; it takes 1 to 100"),
             ("limit=5&limit=6", "limit: stands more than once"),
             ("topics=git:*", "there is no 'topics' here; it takes topic, since, limit"),
@@ -142,7 +143,9 @@ async def test_what_is_wrong_with_a_request_is_said(tmp_path: Path) -> None:
         ):
             answer = await client.get(f"/v1/events?{query}")
             assert (answer.status_code, words in message(answer)) == (400, True), answer.text
-        assert (await client.get("/v1/events/evt_0")).status_code == 404
+        missing = await client.get("/v1/events/evt_0")
+        assert missing.status_code == 404
+        assert missing.json()["error"]["code"] == "event_not_found"
         assert (await client.get("/v1/events/%00")).status_code == 400
         assert await here.agents.events() == []
 

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from mcp import Client, ClientSession
 from mcp.client.sse import sse_client
-from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
+from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
 from gateway.caller import ANONYMOUS, Caller
@@ -106,7 +107,7 @@ async def over_sse(url: str, key: str | None) -> AsyncIterator[Any]:
 @asynccontextmanager
 async def over_http(url: str, key: str | None) -> AsyncIterator[Any]:
     async with (
-        create_mcp_http_client(headers=bearer(key)) as http,
+        httpx2.AsyncClient(headers=bearer(key), timeout=30) as http,
         streamable_http_client(f"{url}/mcp", http_client=http) as (read, write),
         ClientSession(read, write) as session,
     ):
@@ -116,7 +117,7 @@ async def over_http(url: str, key: str | None) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def without_handshake(url: str, key: str | None) -> AsyncIterator[Any]:
-    async with create_mcp_http_client(headers=bearer(key)) as http:
+    async with httpx2.AsyncClient(headers=bearer(key), timeout=30) as http:
         transport = streamable_http_client(f"{url}/mcp", http_client=http)
         async with Client(transport, mode="2026-07-28") as client:
             yield client

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from gateway.endpoints.anthropic_problems import anthropic_problem
 from gateway.endpoints.openai_problems import openai_problem
 from gateway.errors import (
     BadAnswer,
@@ -10,6 +11,7 @@ from gateway.errors import (
     ContextTooLong,
     DeadlineExceeded,
     InvalidRequest,
+    InvalidSignature,
     KeyRefused,
     LimitExceeded,
     NotFound,
@@ -32,7 +34,10 @@ from gateway.errors import (
         (Unauthenticated("x"), 401, "authentication_error", "invalid_api_key"),
         (PaymentRequired("x"), 402, "insufficient_quota", "payment_required"),
         (PermissionDenied("x"), 403, "permission_error", "permission_denied"),
-        (NotFound("x"), 404, "invalid_request_error", "model_not_found"),
+        (InvalidSignature("x"), 401, "authentication_error", "invalid_signature"),
+        (NotFound("x"), 404, "invalid_request_error", "not_found"),
+        (NotFound("x", what="model"), 404, "invalid_request_error", "model_not_found"),
+        (NotFound("x", what="task"), 404, "invalid_request_error", "task_not_found"),
         (Refused("x"), 409, "invalid_request_error", "failed_precondition"),
         (
             RateLimited("x", retry_after_seconds=1),
@@ -44,6 +49,12 @@ from gateway.errors import (
             LimitExceeded("x", limit="daily", retry_after_seconds=9),
             429,
             "insufficient_quota",
+            "limit_exceeded",
+        ),
+        (
+            LimitExceeded("x", limit="daily", retry_after_seconds=3, is_only_held=True),
+            429,
+            "rate_limit_error",
             "limit_exceeded",
         ),
         (BadAnswer("x"), 502, "server_error", "bad_answer"),
@@ -66,6 +77,7 @@ def test_every_error_has_openais_shape_and_words(
     ("error", "is_final"),
     [
         (LimitExceeded("x", limit="daily", retry_after_seconds=9), True),
+        (LimitExceeded("x", limit="daily", retry_after_seconds=3, is_only_held=True), False),
         (PaymentRequired("x"), True),
         (KeyRefused("x"), True),
         (OutcomeUnknown("x"), True),
@@ -88,8 +100,16 @@ def test_when_to_come_back_is_told_in_whole_seconds_and_exactly() -> None:
     assert "retry-after" not in openai_problem(BadAnswer("x")).headers
 
 
+def test_an_error_says_which_route_tells_more() -> None:
+    error = Unavailable("x", retry_after_seconds=1)
+    assert "x-gateway-route-id" not in openai_problem(error).headers
+    error.route_id = "r1"
+    assert openai_problem(error).headers["x-gateway-route-id"] == "r1"
+    assert anthropic_problem(error).headers["x-gateway-route-id"] == "r1"
+
+
 def test_the_message_alone_is_enough_to_mend_a_request() -> None:
-    error = NotFound("there is no model 'gpt-7'", suggestions=["openai/gpt-6"])
+    error = NotFound("there is no model 'gpt-7'", what="model", suggestions=["openai/gpt-6"])
     fields = openai_problem(error).body["error"]
     assert fields["message"] == "there is no model 'gpt-7'. Did you mean: openai/gpt-6?"
     assert (fields["param"], fields["suggestions"]) == ("model", ["openai/gpt-6"])

@@ -168,12 +168,13 @@ async def test_an_allowed_page_may_read_answers_and_errors() -> None:
 
 
 async def test_an_allowed_page_may_read_a_stream_while_it_runs() -> None:
-    events = iter([{"type": "http.response.start", "status": 200}, {"body": b"a"}, {"body": b"b"}])
+    start: Message = {"type": "http.response.start", "status": 200}
+    bodies: list[Message] = [{"body": b"a"}, {"body": b"b"}]
     passed: list[Message] = []
 
     async def stream(_: Scope, __: Receive, send: Send) -> None:
-        for event in events:
-            await send({"type": "http.response.body", "more_body": True} | event)
+        for event in [start, *bodies]:
+            await send({"type": "http.response.body", "more_body": True, **event})
             # Each is passed on before the next is made.
             assert passed[-1].get("body") == event.get("body")
 

@@ -38,8 +38,7 @@ async def test_a_request_is_one_line_that_does_not_say_what_was_asked(
 async def test_an_id_that_is_not_well_formed_is_replaced(
     client: httpx.AsyncClient, given: str
 ) -> None:
-    headers = {"x-request-id": given.encode()}
-    answer = await client.get("/data/x", headers=headers)
+    answer = await client.get("/data/x", headers={b"x-request-id": given.encode()})
     assert len(answer.text) == 32
 
 

@@ -192,7 +192,8 @@ async def test_what_is_kept_can_be_read_listed_and_deleted(door: Door) -> None:
     second = await door.ask(input=[message], previous_response_id=first.id)
     assert (await responses.retrieve(second.id)).to_dict() == second.to_dict()
 
-    listed = [item async for item in responses.input_items.list(second.id, limit=1, order="asc")]
+    pages = responses.input_items.list(second.id, limit=1, order="asc")
+    listed: list[Any] = [item async for item in pages]
     assert [item.role for item in listed] == ["user", "assistant", "user"]
     assert listed[0].content[0].text == "A"
     assert listed[2].content[1].image_url == picture["image_url"]
@@ -200,15 +201,17 @@ async def test_what_is_kept_can_be_read_listed_and_deleted(door: Door) -> None:
     assert [item.id for item in newest.data] == [item.id for item in reversed(listed)]
 
     await responses.delete(first.id)
-    for asking in (
-        responses.retrieve(first.id),
-        responses.delete(first.id),
-        responses.input_items.list(first.id),
-        door.ask(previous_response_id=second.id),
+    for asking, missing in (
+        (responses.retrieve(first.id), "response"),
+        (responses.delete(first.id), "response"),
+        (responses.input_items.list(first.id), "response"),
+        (door.ask(previous_response_id=second.id), "previous_response"),
     ):
         with pytest.raises(openai.NotFoundError) as caught:
             await asking
         assert first.id in caught.value.message
+        assert caught.value.code == f"{missing}_not_found"
+        assert caught.value.param == f"{missing}_id"
 
 
 async def test_an_item_may_be_named_instead_of_sent(door: Door) -> None:
@@ -233,7 +236,7 @@ async def test_what_another_caller_keeps_is_not_found(tmp_path: Path) -> None:
                 await asking
             assert first.id in caught.value.message
             assert caught.value.param in ("previous_response_id", "response_id")
-        reference: Any = {"type": "item_reference", "id": first.output[0].id}  # type: ignore[union-attr]  # a message
+        reference: Any = {"type": "item_reference", "id": first.output[0].id}
         with pytest.raises(openai.BadRequestError, match="no item"):
             await bob.responses.create(model=SMALL, input=[reference])
         with pytest.raises(openai.AuthenticationError):

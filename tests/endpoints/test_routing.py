@@ -50,7 +50,11 @@ async def test_a_task_is_routed_by_either_path(tmp_path: Path) -> None:
 
 async def test_a_cost_is_estimated_by_parameters_or_by_a_body(tmp_path: Path) -> None:
     async with door(tmp_path) as (client, _):
-        asked = {"context_length": 1_000, "expected_output_length": 10, "model": "paid-one"}
+        asked: dict[str, str | int] = {
+            "context_length": 1_000,
+            "expected_output_length": 10,
+            "model": "paid-one",
+        }
         by_body = await client.post("/v1/routing/cost-estimate", json=asked)
         by_parameters = await client.get("/v1/routing/cost-estimate", params=asked)
         head = await client.head("/v1/routing/cost-estimate", params=asked)

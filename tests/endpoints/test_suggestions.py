@@ -100,6 +100,8 @@ async def test_suggestions_are_for_owners(tmp_path: Path) -> None:
                     await client.post("/v1/suggestions/sug_0/dismiss"),
                 ):
                     assert answer.status_code == status
+                    is_missing = answer.json()["error"]["code"] == "suggestion_not_found"
+                    assert is_missing == (status == 404)
                 expected = 200 if status == 404 else status
                 assert (await client.get("/v1/suggestions")).status_code == expected
 

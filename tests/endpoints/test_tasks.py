@@ -117,7 +117,7 @@ async def test_what_a_key_may_do_with_tools_it_may_do_here(tmp_path: Path) -> No
 async def test_what_is_wrong_with_a_request_is_said(tmp_path: Path) -> None:
     async with door(tmp_path) as here, here.as_("gw_alice") as client:
         for body, words in (
-            ({}, "title: Field required; the body takes title, description, priority"),
+            ({}, "title: Field required; it takes title, description, priority"),
             ({"title": 3}, "title: Input should be a valid string"),
             ({"title": "x", "due": "now"}, "due: Extra inputs are not permitted"),
             ({"title": "x", "priority": "huge"}, "priority is 'huge'; it takes low, medium"),
@@ -131,11 +131,19 @@ async def test_what_is_wrong_with_a_request_is_said(tmp_path: Path) -> None:
             ("limit=000000005", "limit is '000000005'"),
             ("state=open", "there is no 'state' here; it takes status, created_by"),
             ("commit=zz", "commit is 'zz'"),
+            ("label=a&label=b", "label: stands more than once"),
         ):
             answer = await client.get(f"/v1/tasks?{query}")
             assert (answer.status_code, words in answer.json()["error"]["message"]) == (400, True)
-        assert (await client.get("/v1/tasks/task_0")).status_code == 404
-        assert (await client.patch("/v1/tasks/task_0", json={"status": "done"})).status_code == 404
+        assert (await client.get("/v1/tasks/%00")).status_code == 400
+        for answer in (
+            await client.get("/v1/tasks/task_0"),
+            await client.patch("/v1/tasks/task_0", json={"status": "done"}),
+        ):
+            error = answer.json()["error"]
+            assert (answer.status_code, error["code"], error["param"]) == (
+                404, "task_not_found", None,
+            )  # fmt: skip
         answer = await client.post("/v1/tasks", content=b"x" * (LIMIT_BYTES + 1))
         assert answer.status_code == 413
         answer = await client.post(

@@ -102,6 +102,7 @@ async def test_what_is_signed_wrong_is_refused_whoever_sends_it(tmp_path: Path) 
                     for headers, words in wrong:
                         answer = await sender.post("/v1/events", content=body, headers=headers)
                         assert (answer.status_code, words in message(answer)) == (401, True)
+                        assert answer.json()["error"]["code"] == "invalid_signature"
             assert await here.agents.events() == []
 
 

@@ -90,7 +90,7 @@ def _by_words(complaint: Complaint, message: str) -> GatewayError | None:
     if codes & _CONTEXT or (is_bad and _CONTEXT_WORDS.search(words)):
         return ContextTooLong(message)
     if codes & _MODEL and not complaint.is_retryable:
-        return NotFound(message)
+        return NotFound(message, what="model")
     return None
 
 
@@ -100,7 +100,7 @@ def _by_status(complaint: Complaint, message: str, *, wait: float | None) -> Gat
         case 401 | 403:
             return KeyRefused(message)
         case 404 | 410:
-            return NotFound(message)
+            return NotFound(message, what="model")
         case 408 | 504 | 524:
             return DeadlineExceeded(message)
         case 429:

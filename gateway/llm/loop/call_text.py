@@ -25,7 +25,23 @@ def arguments_of(call: ToolCall) -> dict[str, object]:
     return arguments
 
 
+def meaning(arguments: str) -> str:
+    """The same for arguments that say the same: 1.0 is 1, and no order of keys tells them apart.
+
+    Those that are no JSON mean nothing but themselves.
+    """
+    try:
+        return json.dumps(json.loads(arguments or "{}", parse_float=_number), sort_keys=True)
+    except (ValueError, RecursionError):
+        return arguments
+
+
 def cut(text: str, most: int) -> str:
     if len(text) <= most:
         return text
     return f"{text[:most]}\n[Cut here: {len(text):,} characters in all; ask for less.]"
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return int(number) if number.is_integer() else number

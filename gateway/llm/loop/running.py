@@ -1,7 +1,6 @@
 """Runs the calls of one round side by side, whatever becomes of each."""
 
 import asyncio
-import json
 import logging
 import math
 import time
@@ -11,10 +10,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from gateway import caller, idempotency, request_id
-from gateway.cancellation import is_cancelled
+from gateway.cancellation import ended, is_cancelled
 from gateway.errors import BadAnswer, GatewayError, InvalidRequest
 from gateway.idempotency import keyed
-from gateway.llm.loop.call_text import arguments_of, cut
+from gateway.llm.loop.call_text import arguments_of, cut, meaning
 from gateway.llm.loop.offered import Offered
 from gateway.llm.loop.piece import CallBegun, CallEnded
 from gateway.llm.messages import ToolCall
@@ -94,9 +93,7 @@ class Calls:
             for _ in range(2 * len(running)):
                 yield await said.get()
         finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await ended(*running)
 
     async def _ended(self, call: ToolCall, number: int) -> CallEnded:
         began = time.perf_counter()
@@ -164,7 +161,7 @@ class Calls:
         if offered is None:
             names = ", ".join(self._offered.by_name)
             raise InvalidRequest(f"no tool is named {call.name[:60]!r}; there are: {names}")
-        same = (call.name, _alike(call.arguments))
+        same = (call.name, meaning(call.arguments))
         if self._alike[same] >= MOST_ALIKE.get(offered.tool.effect, 1):
             raise InvalidRequest(
                 f"{call.name} was called with exactly these arguments before; its result is above, "
@@ -184,15 +181,5 @@ def _own_key(call: ToolCall) -> str | None:
     key = idempotency.current()
     if key is None:
         return None
-    said = f"{call.name} {_alike(call.arguments)}"
+    said = f"{call.name} {meaning(call.arguments)}"
     return f"{key}:{sha256(said.encode()).hexdigest()[:_KEY_DIGITS]}"
-
-
-def _alike(arguments: str) -> str:
-    """The same for arguments that say the same: 1.0 is 1, and no order of keys tells them apart."""
-    return json.dumps(json.loads(arguments or "{}", parse_float=_number), sort_keys=True)
-
-
-def _number(text: str) -> float:
-    number = float(text)
-    return int(number) if number.is_integer() else number

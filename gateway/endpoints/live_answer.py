@@ -1,0 +1,38 @@
+"""An answer that goes out as a live stream, or as an error with a status of its own."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.endpoints.connected import WhileConnected
+from gateway.endpoints.live_stream import LiveStream
+
+
+class LiveAnswer(Response):
+    """What `write` writes, for as long as the client is there.
+
+    Its headers go out when `write` opens the stream, so that until then an error is refused like
+    any other. The request's body must have been read.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[LiveStream], Awaitable[None]],
+        *,
+        refuse: Callable[[Exception], ASGIApp],
+        keepalive_seconds: float,
+    ) -> None:
+        self._write = write
+        self._refuse = refuse
+        self._keepalive_seconds = keepalive_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        stream = LiveStream(send, keepalive_seconds=self._keepalive_seconds)
+        async with WhileConnected(receive):
+            try:
+                await self._write(stream)
+            except Exception as error:
+                # Once the stream has begun, it has told the error itself.
+                if not stream.has_begun:
+                    await self._refuse(error)(scope, receive, send)
