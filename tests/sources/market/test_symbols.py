@@ -3,7 +3,7 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -19,7 +19,7 @@ from gateway.sources.market.intervals import IntervalLexicon
 from gateway.sources.market.kind import market_kinds
 from gateway.sources.market.source import MarketSource
 from gateway.sources.market.symbols import SymbolLexicon
-from gateway.sources.market.universe import Pair, Universe
+from gateway.sources.market.universe import MarketUniverse, Pair, Universe
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 FIRST_PLACE_SHARE = 0.97
@@ -33,11 +33,14 @@ class Listed:
     current: Universe
 
 
-UNIVERSE = Listed(
-    Universe.of(
-        (Pair(name, one.base.name, one.quote.name) for name, one in SYMBOLS.items()),
-        is_verified=True,
-    )
+UNIVERSE = cast(
+    MarketUniverse,
+    Listed(
+        Universe.of(
+            (Pair(name, one.base.name, one.quote.name) for name, one in SYMBOLS.items()),
+            is_verified=True,
+        )
+    ),
 )
 LEXICONS = (
     SymbolLexicon(UNIVERSE, coins(), [word for kind in market_kinds() for word in kind.phrases]),
