@@ -1,4 +1,5 @@
 import asyncio
+import logging
 
 import pytest
 
@@ -29,6 +30,19 @@ async def test_tasks_have_ended_when_it_returns_whatever_they_ended_with() -> No
         await ended(*tasks)
     assert [one.done() for one in tasks] == [True, True]
     assert isinstance(tasks[1].exception(), KeyError)
+
+
+async def test_what_a_task_died_of_before_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken() -> None:
+        raise KeyError("lost")
+
+    died = asyncio.create_task(broken(), name="watcher of clocks")
+    await asyncio.wait([died])
+    await ended(died, asyncio.create_task(forever(asyncio.Event())))
+    [record] = [one for one in caplog.records if one.levelno >= logging.WARNING]
+    assert "watcher of clocks" in record.getMessage()
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], KeyError)
 
 
 async def test_whoever_is_cancelled_while_it_waits_hears_of_it() -> None:

@@ -25,6 +25,8 @@ _OPENAI_CODES: Mapping[str, type[GatewayError]] = {
     "invalid_api_key": Unauthenticated,
     "rate_limit_exceeded": RateLimited,
 }
+# A limit that is spent has a type which keeps clients from asking again.
+_HELD = "rate_limit_error"
 # After what it is that is not found.
 _NOT_FOUND = f"_{NotFound.code}"
 _BY_STATUS: Mapping[int, type[GatewayError]] = {
@@ -77,8 +79,12 @@ def error_of(body: Mapping[str, Any], status: int, headers: Mapping[str, str]) -
     kind = _kind(code, status)
     seconds = _seconds(headers.get("retry-after"))
     if issubclass(kind, LimitExceeded):
-        limit = str(fields.get("limit", ""))
-        return LimitExceeded(message, limit=limit, retry_after_seconds=seconds)
+        return LimitExceeded(
+            message,
+            limit=str(fields.get("limit", "")),
+            retry_after_seconds=seconds,
+            is_only_held=fields.get("type") == _HELD,
+        )
     if issubclass(kind, RateLimited | Unavailable):
         return kind(message, retry_after_seconds=seconds)
     if issubclass(kind, NotFound):
@@ -93,7 +99,9 @@ def error_of(body: Mapping[str, Any], status: int, headers: Mapping[str, str]) -
 def _kind(code: str, status: int) -> type[GatewayError]:
     if code.endswith(_NOT_FOUND):
         return NotFound
-    by_code = {one.code: one for one in _every(GatewayError)} | dict(_OPENAI_CODES)
+    # In one process with a gateway there are narrower ones, which only it can make.
+    own = (one for one in _every(GatewayError) if one.__module__ == GatewayError.__module__)
+    by_code = {one.code: one for one in own} | dict(_OPENAI_CODES)
     usual = InvalidRequest if 400 <= status < 500 else BadAnswer
     return by_code.get(code) or _BY_STATUS.get(status, usual)
 

@@ -153,11 +153,13 @@ async def _begun(loop: ToolLoop, asked: _Asked, stack: AsyncExitStack) -> Turns:
 
 
 def _with_advice(unknown: NotFound) -> NotFound:
-    return NotFound(
+    advised = NotFound(
         f"{unknown}; to have another model answer under this name, set aliases in gateway.yaml",
         what=unknown.what,
         suggestions=unknown.suggestions,
     )
+    advised.route_id = unknown.route_id
+    return advised
 
 
 async def _gathered(loop: ToolLoop, asked: _Asked) -> Response:

@@ -1,14 +1,13 @@
 """Errors in Anthropic's shape, which its SDKs and Claude Code turn into their own exceptions."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway import request_id
-from gateway.endpoints.openai_problems import Handler, openai_problem
+from gateway.endpoints.openai_problems import Handler, error_headers
 from gateway.endpoints.problems import Problem, in_our_terms, plain_words, suggested
 from gateway.errors import ContextTooLong, GatewayError, LimitExceeded, Unavailable
 
@@ -35,7 +34,7 @@ def anthropic_problem(error: Exception) -> Problem:
     """The status, body and headers of an error; what nobody expected is only in the log."""
     ours = in_our_terms(error)
     body = error_body(ours)
-    headers = {"request-id": request_id.current(), **_when_to_retry(ours)}
+    headers = {"request-id": request_id.current(), **error_headers(ours)}
     return Problem(_status(ours), body, headers)
 
 
@@ -90,10 +89,3 @@ def _message(error: GatewayError) -> str:
     if isinstance(error, ContextTooLong) and _TOO_LONG not in said.lower():
         return f"{_TOO_LONG}: {said}"
     return said
-
-
-def _when_to_retry(error: GatewayError) -> Mapping[str, str]:
-    """Anthropic's SDKs and OpenAI's are of one make, and read the same headers."""
-    if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        return {"cache-control": "no-store"}
-    return openai_problem(error).headers

@@ -14,7 +14,9 @@ from gateway.caller import Caller
 from gateway.clock import Clock, now
 from gateway.endpoints.authentication import SpendersOnly, spender
 from gateway.endpoints.body_limit import BodyLimit
-from gateway.endpoints.validated import StrictBody, answering_problems, problem_answer, read_body
+from gateway.endpoints.openai_problems import answering_as_openai, openai_refusal, refused_body
+from gateway.endpoints.strict_reading import read_one
+from gateway.endpoints.validated import StrictBody
 from gateway.errors import InvalidRequest, NotFound, RateLimited
 from gateway.evidence.evidence import Evidence
 from gateway.evidence.observation import Observation
@@ -68,7 +70,7 @@ def feedback_routes(ledger: Ledger, evidence: Evidence, *, clock: Clock = now) -
     async def tell(request: Request) -> Response:
         who = spender(request.state.caller)
         pace.count(who.name)
-        told = await read_body(request, Feedback)
+        told = read_one(Feedback, await request.body())
         seen = await _observation(ledger, who, told, at=clock())
         await evidence.replace(seen)
         return JSONResponse({"model": seen.model, "task": seen.task, "rating": told.rating})
@@ -76,11 +78,11 @@ def feedback_routes(ledger: Ledger, evidence: Evidence, *, clock: Clock = now) -
     return [
         Route(
             "/v1/feedback",
-            answering_problems(tell),
+            answering_as_openai(tell),
             methods=["POST"],
             middleware=[
-                Middleware(SpendersOnly, refuse=problem_answer),
-                Middleware(BodyLimit, limit_bytes=LIMIT_BYTES),
+                Middleware(SpendersOnly, refuse=openai_refusal),
+                Middleware(BodyLimit, limit_bytes=LIMIT_BYTES, refuse=refused_body),
             ],
         )
     ]
@@ -95,7 +97,8 @@ async def _observation(ledger: Ledger, who: Caller, told: Feedback, *, at: datet
     if route is None or not (who.is_owner or route["caller"] == who.name):
         raise NotFound(
             f"no answer of yours has the route {shown(told.route_id)!r}; the header "
-            "x-gateway-route-id of an answer says which it is"
+            "x-gateway-route-id of an answer says which it is",
+            what="route",
         )
     if not route.get("answered_by"):
         raise InvalidRequest("no model answered that request, so there is nothing to rate")

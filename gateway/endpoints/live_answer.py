@@ -1,5 +1,6 @@
 """An answer that goes out as a live stream, or as an error with a status of its own."""
 
+import logging
 from collections.abc import Awaitable, Callable
 
 from starlette.responses import Response
@@ -7,6 +8,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.endpoints.connected import WhileConnected
 from gateway.endpoints.live_stream import LiveStream
+
+logger = logging.getLogger(__name__)
 
 
 class LiveAnswer(Response):
@@ -33,6 +36,8 @@ class LiveAnswer(Response):
             try:
                 await self._write(stream)
             except Exception as error:
-                # Once the stream has begun, it has told the error itself.
                 if not stream.has_begun:
                     await self._refuse(error)(scope, receive, send)
+                elif not stream.has_told(error):
+                    # Such as while what lay behind the stream was closed: nobody can be told.
+                    logger.exception("a stream was not ended as it should be")

@@ -35,6 +35,7 @@ class LiveStream:
         self._wrote_at = self._now()
         self._writing_since: float | None = None
         self.has_begun = False
+        self._told: Exception | None = None
 
     @asynccontextmanager
     async def open(self, headers: Mapping[str, str]) -> AsyncIterator[None]:
@@ -68,8 +69,12 @@ class LiveStream:
                     await self._tell(told(_STOPPING))
             raise
         except Exception as error:
+            self._told = error
             await self._tell(told(in_our_terms(error)))
             raise
+
+    def has_told(self, error: Exception) -> bool:
+        return error is self._told
 
     async def _tell(self, events: Iterable[bytes]) -> None:
         for event in events:

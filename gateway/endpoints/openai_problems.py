@@ -56,20 +56,23 @@ _FINAL = (PaymentRequired, KeyRefused, OutcomeUnknown, Refused)
 def openai_problem(error: Exception) -> Problem:
     """The status, body and headers of an error; what nobody expected is only in the log."""
     ours = in_our_terms(error)
+    return Problem(ours.status, {"error": error_fields(ours)}, error_headers(ours))
+
+
+def error_headers(error: GatewayError) -> dict[str, str]:
+    """Whether and when to ask again, which route tells more: all SDKs read the same headers."""
     headers = {"cache-control": "no-store"}
-    if (seconds := retry_after_seconds(ours)) is not None:
+    if (seconds := retry_after_seconds(error)) is not None:
         headers["retry-after"] = str(seconds)
-        headers["retry-after-ms"] = str(_milliseconds(ours))
-    is_final = (
-        isinstance(ours, _FINAL) or _is_spent(ours) or not getattr(error, "is_repeatable", True)
-    )
+        headers["retry-after-ms"] = str(_milliseconds(error))
+    is_final = isinstance(error, _FINAL) or _is_spent(error) or not error.is_repeatable
     if is_final or (seconds or 0) > MOST_PATIENCE_SECONDS:
         headers["x-should-retry"] = "false"
-    if ours.route_id:
-        headers["x-gateway-route-id"] = ours.route_id
-    if isinstance(ours, Unauthenticated):
+    if error.route_id:
+        headers["x-gateway-route-id"] = error.route_id
+    if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = "Bearer"
-    return Problem(ours.status, {"error": error_fields(ours)}, headers)
+    return headers
 
 
 def error_fields(error: GatewayError) -> dict[str, Any]:

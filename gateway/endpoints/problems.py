@@ -59,9 +59,11 @@ def in_our_terms(error: Exception) -> GatewayError:
         return error
     reference = secrets.token_hex(4)
     logger.exception("unexpected reference=%s", reference, exc_info=error)
-    return GatewayError(
+    told = GatewayError(
         f"something went wrong inside the gateway; its log tells more under {reference}"
     )
+    told.is_repeatable = getattr(error, "is_repeatable", True)
+    return told
 
 
 def suggested(error: GatewayError) -> Sequence[str]:

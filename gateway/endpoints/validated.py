@@ -9,6 +9,10 @@ from starlette.responses import JSONResponse, Response
 
 from gateway.endpoints.problems import in_our_terms, problem
 from gateway.errors import Unauthenticated
+from gateway.text import shown
+
+# Nobody mends more at once, and a body may be wrong in a million places.
+MOST_WRONG = 50
 
 Handler = Callable[[Request], Awaitable[Response]]
 Body = TypeVar("Body", bound="StrictBody")
@@ -70,9 +74,10 @@ def problem_answer(error: Exception) -> Response:
 
 def _unprocessable(error: ValidationError) -> Response:
     """What is wrong and where, without what was sent."""
+    errors = error.errors(include_url=False, include_input=False, include_context=False)
     wrong = [
-        {"at": ".".join(map(str, one["loc"])) or "body", "wrong": one["msg"]}
-        for one in error.errors(include_url=False, include_input=False, include_context=False)
+        {"at": shown(".".join(map(str, one["loc"])) or "body"), "wrong": one["msg"]}
+        for one in errors[:MOST_WRONG]
     ]
     body = {
         "type": "urn:gateway:problem:invalid_request",

@@ -73,6 +73,13 @@ async def test_bad_input_is_422_with_a_list_of_what_is_wrong(
     assert answer.json()["errors"][0]["wrong"]
 
 
+async def test_what_is_wrong_is_said_without_repeating_all_of_it(client: httpx.AsyncClient) -> None:
+    said = {"messages": [{"content": "x"}]} | {f"{number:0500}": 1 for number in range(1_000)}
+    answer = await client.post("/context/u1", json=said)
+    assert answer.status_code == 422
+    assert len(answer.content) < 20_000
+
+
 @pytest.mark.parametrize(
     "most", ["0", "1001", "-1", "ten", "²", "000000001999", f"{1:09}" + "9" * 5_000]
 )

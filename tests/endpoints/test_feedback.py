@@ -11,7 +11,7 @@ import pytest
 from gateway.caller import Caller
 from gateway.clock import Clock, now
 from gateway.endpoints.chat import chat_routes
-from gateway.endpoints.feedback import MOST_A_MINUTE, MOST_THUMBS, feedback_routes
+from gateway.endpoints.feedback import LIMIT_BYTES, MOST_A_MINUTE, MOST_THUMBS, feedback_routes
 from gateway.llm.policy import Policy
 from tests.endpoints.doors import open_doors
 from tests.llm.routers import Router, router
@@ -83,15 +83,23 @@ async def test_nobody_rates_the_answers_of_others(tmp_path: Path) -> None:
         told = await client.post(
             "/v1/feedback", json={"route_id": route_id, "rating": "up"}, headers=key("berta")
         )
-        assert told.status_code == 404
-        assert "no answer of yours" in told.json()["detail"]
+        error = told.json()["error"]
+        assert (told.status_code, error["code"]) == (404, "route_not_found")
+        assert "no answer of yours" in error["message"]
 
 
 @pytest.mark.parametrize("body", [{"route_id": "r1"}, {"route_id": "r1", "rating": "great"}, {}])
 async def test_what_is_no_rating_is_refused(tmp_path: Path, body: dict[str, str]) -> None:
     async with doors_of(tmp_path) as (_, client):
         told = await client.post("/v1/feedback", json=body, headers=key("anna"))
-        assert (told.status_code, told.json()["code"]) == (422, "invalid_request")
+        assert (told.status_code, told.json()["error"]["code"]) == (400, "invalid_request")
+
+
+async def test_more_than_a_rating_is_not_even_read(tmp_path: Path) -> None:
+    async with doors_of(tmp_path) as (_, client):
+        body = b"x" * (LIMIT_BYTES + 1)
+        told = await client.post("/v1/feedback", content=body, headers=key("anna"))
+        assert (told.status_code, told.json()["error"]["type"]) == (413, "invalid_request_error")
 
 
 async def test_what_becomes_of_answers_in_use_is_seen(tmp_path: Path) -> None:
@@ -135,7 +143,10 @@ async def test_feedback_is_taken_so_many_times_a_minute(tmp_path: Path) -> None:
             assert (await told("anna")).status_code == 404
         at += timedelta(seconds=20)
         refused = await told("anna")
-        assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (
+            429,
+            "rate_limit_exceeded",
+        )
         assert refused.headers["retry-after"] == "40"
         assert (await told("berta")).status_code == 404
         at += timedelta(seconds=40)

@@ -65,6 +65,13 @@ async def test_what_a_provider_refuses_is_the_sdks_own_exception(
         assert error.response.headers["retry-after"] == "7"
 
 
+async def test_a_model_that_its_provider_no_longer_has_is_told_with_its_route(door: Door) -> None:
+    door.stand_in.always("*", Refusal(404, "model: claude is gone", "not_found_error"))
+    with pytest.raises(anthropic.NotFoundError, match="set aliases") as caught:
+        await door.ask()
+    assert caught.value.response.headers["x-gateway-route-id"]
+
+
 async def test_claude_code_is_told_in_its_words_that_the_prompt_is_too_long(door: Door) -> None:
     door.script("anthropic", context_too_long())
     with pytest.raises(anthropic.BadRequestError, match=r"prompt is too long: .*8192"):

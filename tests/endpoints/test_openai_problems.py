@@ -94,6 +94,14 @@ def test_clients_are_told_not_to_retry_what_a_retry_cannot_mend(
     assert headers.get("x-should-retry") == ("false" if is_final else None)
 
 
+@pytest.mark.parametrize("error", [Unavailable("x", retry_after_seconds=1), KeyError("x")])
+def test_clients_are_told_not_to_retry_what_would_write_twice(error: Exception) -> None:
+    problems = (openai_problem, anthropic_problem)
+    assert all("x-should-retry" not in tell(error).headers for tell in problems)
+    vars(error)["is_repeatable"] = False
+    assert all(tell(error).headers["x-should-retry"] == "false" for tell in problems)
+
+
 def test_when_to_come_back_is_told_in_whole_seconds_and_exactly() -> None:
     headers = openai_problem(RateLimited("x", retry_after_seconds=0.25)).headers
     assert (headers["retry-after"], headers["retry-after-ms"]) == ("1", "250")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from gateway.approvals import Approvals
 from gateway.caller import Caller
 from gateway.clock import now
-from gateway.errors import GatewayError, InvalidRequest
+from gateway.errors import InvalidRequest
 from gateway.llm.answering import Answering
 from gateway.llm.completion import NO_HINTS, Completion, Hints
 from gateway.llm.loop.offered import NOTHING, offered
@@ -67,9 +67,10 @@ class ToolLoop:
         try:
             await turns.begin(await self._first_used(who, turns, wish.approved))
             yield turns
-        except GatewayError as error:
+        except Exception as error:
             if turns.has_written:
-                error.is_repeatable = False
+                # Also of what nobody expected: clients ask again after an error 500, too.
+                error.is_repeatable = False  # type: ignore[attr-defined]  # any error takes it
             raise
         finally:
             await turns.close()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.caller import LOCAL
-from gateway.errors import GatewayError, LimitExceeded, NotFound
+from gateway.errors import GatewayError, LimitExceeded, NotFound, Unavailable
 from gateway.llm.gathering import Gathering
 from gateway.llm.loop.piece import CallEnded, Piece
 from gateway.llm.loop.wish import ALWAYS, Offer, Wish
@@ -105,6 +105,25 @@ async def test_half_a_character_in_an_argument_is_refused(tmp_path: Path) -> Non
 
     (end,) = await _gathered(tmp_path, _tool(call), '{"title": "\\ud83d"}')
     assert "half a character" in (end.error or "")
+
+
+@pytest.mark.parametrize("error", [Unavailable("no", retry_after_seconds=1), KeyError("lost")])
+async def test_what_fails_once_a_tool_has_written_is_not_to_be_repeated(
+    tmp_path: Path, error: Exception
+) -> None:
+    async def fail_after(tool: str) -> None:
+        async with (
+            bench(tmp_path, Answer(tools=(called(tool, "a"),)), Answer("Done.")) as b,
+            b.answering() as turns,
+        ):
+            async for _ in turns:
+                pass
+            raise error
+
+    for tool, is_repeatable in (("look_up", True), ("create_task", False)):
+        with pytest.raises(type(error)) as caught:
+            await fail_after(tool)
+        assert getattr(caught.value, "is_repeatable", True) == is_repeatable
 
 
 async def test_the_same_call_in_other_letters_is_the_same_call(tmp_path: Path) -> None:
