@@ -30,6 +30,7 @@ from gateway.agents.run import Run, Step, Wanted
 from gateway.agents.run_store import RunStore
 from gateway.clock import Clock
 from gateway.errors import (
+    DeadlineExceeded,
     GatewayError,
     LimitExceeded,
     NotFound,
@@ -167,12 +168,11 @@ class Carrying:
             wanted = (await self._runs.run(run.id)).wanted
             return ENDS[wanted] if wanted else End("failed", "its step was cancelled from within")
         except TimeoutError:
-            await self._record(replace(step, ended=self._clock(), outcome="deadline_exceeded"))
+            await self._leave_step(run, DeadlineExceeded.code)
             return stopped_in_time(agent)
         except LimitExceeded as error:
             # It was not asked, so that it cost nothing.
-            refused = replace(step, ended=self._clock(), outcome=error.code, cost_microusd=0)
-            await self._record(refused)
+            await self._leave_step(run, error.code, cost_microusd=0)
             return stopped_by_limit(agent, error)
         finally:
             self._steps.pop(run.id, None)
@@ -227,13 +227,17 @@ class Carrying:
         return Occasion(event, earlier, team)
 
     async def _fail_step(self, run: Run, error: BaseException) -> None:
-        steps = await self._runs.steps(run.id)
-        if steps and steps[-1].ended is None:
-            outcome = error.code if isinstance(error, GatewayError) else GatewayError.code
-            ended = replace(steps[-1], ended=self._clock(), outcome=outcome)
-            if isinstance(error, _BEFORE_ANY_CALL):
-                ended = replace(ended, cost_microusd=0)
-            await self._record(ended)
+        outcome = error.code if isinstance(error, GatewayError) else GatewayError.code
+        cost_microusd = 0 if isinstance(error, _BEFORE_ANY_CALL) else None
+        await self._leave_step(run, outcome, cost_microusd=cost_microusd)
+
+    async def _leave_step(
+        self, run: Run, outcome: str, *, cost_microusd: int | None = None
+    ) -> None:
+        """Nothing came of the last step; what it waited for is in the record of its beginning."""
+        if steps := await self._runs.steps(run.id):
+            left = replace(steps[-1], ended=self._clock(), outcome=outcome)
+            await self._record(replace(left, cost_microusd=cost_microusd))
 
     async def _begin(self, step: Step) -> None:
         """Raises:

@@ -131,7 +131,8 @@ def _process(number: int) -> str:
     """A number and when its process began, which no other process shares; no time, no process."""
     try:
         stat = Path(f"/proc/{number}/stat").read_text()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
+        # Of another error, such as too many open files, nobody is dead.
         return f"{number}."
     fields = stat.rpartition(")")[2].split()
     # A zombie has ended.

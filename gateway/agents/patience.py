@@ -16,8 +16,8 @@ from gateway.clock import Clock
 from gateway.errors import LimitExceeded
 from gateway.usage.returns import Returns
 
-# A limit that many share gives back all the time.
-LEAST_PAUSE_SECONDS = 0.1
+# A limit that many share gives back all the time: asking takes longer than to wait a little.
+LEAST_SHARE_OF_PAUSE = 0.2
 FIRST_PAUSE_SECONDS = 0.5
 # What other processes give back is seen only by asking again.
 MOST_PAUSE_SECONDS = 5.0
@@ -64,6 +64,6 @@ class Patience:
     async def _given_back(self, limit: str, *, after: int, seconds: float) -> None:
         """Until it may be worth asking again."""
         with self.places.lent(), suppress(TimeoutError):
-            await asyncio.sleep(min(LEAST_PAUSE_SECONDS, seconds))
+            await asyncio.sleep(LEAST_SHARE_OF_PAUSE * seconds)
             async with asyncio.timeout(seconds):
                 await self.returns.wait(limit, after=after)

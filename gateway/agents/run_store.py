@@ -37,7 +37,7 @@ from gateway.storage.statement import Statement
 from gateway.storage.tables import microseconds
 
 _ADD = Statement(lambda insert: insert(runs).on_conflict_do_nothing(index_elements=["occasion"]))
-_EARLIER, _ASKER = runs.alias("earlier"), runs.alias("asker")
+_EARLIER, _ASKER, _ASKED = (runs.alias(name) for name in ("earlier", "asker", "asked"))
 _TO_END: tuple[Wanted, ...] = ("cancel", "kill")
 OPEN: tuple[Status, ...] = ("waiting", "running", "paused")
 _PRUNED_AT_ONCE = 500
@@ -99,7 +99,7 @@ class RunStore(RunReading):
         """The oldest runs that may begin, which from now on are this process's.
 
         Of an agent that is paused, or has as many runs as it may, there are none; nor is there what
-        a run asked that is to end.
+        a run asked that is to end. In place of runs that wait for answers, it may answer questions.
         """
 
         def work(connection: Connection) -> Sequence[Run]:
@@ -107,12 +107,17 @@ class RunStore(RunReading):
             paused = set(connection.scalars(select(paused_agents.c.agent)))
             if ALL in paused:
                 return ()
-            busy = _running(connection)
+            busy, idle = _running(connection), _running(connection, _waits_for_an_answer())
             found: list[tuple[int, Run]] = []
             for room in rooms:
                 free = room.concurrency - busy.get(room.agent, 0)
+                of: list[ColumnElement[bool]] = [runs.c.agent == room.agent]
+                if free <= 0:
+                    # Or agents that ask each other would wait for each other for ever.
+                    free += idle.get(room.agent, 0)
+                    of.append(runs.c.parent.is_not(None))
                 if free > 0 and room.agent not in paused:
-                    found += _first(connection, room.agent, limit=min(free, most))
+                    found += _first(connection, *of, limit=min(free, most))
             oldest = sorted(found, key=lambda one: one[0])[:most]
             return [self._begun(connection, run, executor) for _, run in oldest]
 
@@ -275,12 +280,16 @@ class RunStore(RunReading):
         await self._database.write(work)
 
 
-def _running(connection: Connection) -> Mapping[str, int]:
-    query = select(runs.c.agent, func.count()).where(runs.c.status == "running")
+def _running(connection: Connection, *of: ColumnElement[bool]) -> Mapping[str, int]:
+    query = select(runs.c.agent, func.count()).where(runs.c.status == "running", *of)
     return dict(map(tuple, connection.execute(query.group_by(runs.c.agent))))
 
 
-def _first(connection: Connection, agent: str, *, limit: int) -> list[tuple[int, Run]]:
+def _waits_for_an_answer() -> ColumnElement[bool]:
+    return exists().where(_ASKED.c.parent == runs.c.id, _ASKED.c.status.not_in(ENDED))
+
+
+def _first(connection: Connection, *of: ColumnElement[bool], limit: int) -> list[tuple[int, Run]]:
     """With the place of each among all runs."""
     open_before = select(_EARLIER.c.id).where(
         _EARLIER.c.id == runs.c.after, _EARLIER.c.status.not_in(ENDED)
@@ -289,8 +298,8 @@ def _first(connection: Connection, agent: str, *, limit: int) -> list[tuple[int,
     query = (
         select(runs.c.position, *RUN_COLUMNS)
         .where(
-            runs.c.agent == agent,
             runs.c.status == "waiting",
+            *of,
             ~exists(open_before),
             ~exists(in_vain),
         )

@@ -16,6 +16,7 @@ from gateway.errors import (
     PermissionDenied,
     Refused,
     Unauthenticated,
+    Unavailable,
 )
 from gateway.evidence.evidence import Evidence
 from gateway.llm.answering import Answering, settled_when_left
@@ -238,11 +239,12 @@ class Completion:
             if pick is not None:
                 return pick
             told = course.failure()
-        if not answering.was_sent:
-            # What was sent has settled, and told it.
-            route = story.ended(failed, error)
-            await self._ledger.tell(Told(story.id, story.caller, story.began_at, route))
-        told.route_id = story.id
+        if story.attempts or _leaves_a_route(answering, error):
+            told.route_id = story.id
+            if not answering.was_sent:
+                # What was sent has settled, and told it.
+                route = story.ended(failed, error)
+                await self._ledger.tell(Told(story.id, story.caller, story.began_at, route))
         raise told
 
     def _kept(self, asker: Asker, asked: Features, model: Model, hints: Hints) -> Route | None:
@@ -317,6 +319,16 @@ class Completion:
             context=hints.context,
             priority=hints.priority,
         )
+
+
+def _leaves_a_route(answering: Answering, error: GatewayError) -> bool:
+    """Whether there is more to tell of a request that was never sent than its error says.
+
+    What nobody can be asked costs nothing, so that it could be asked until the disk is full; and a
+    ledger that does not answer keeps nothing.
+    """
+    is_ledger_away = isinstance(error, Unavailable) and not answering.was_reserved
+    return not is_ledger_away and not isinstance(error, InvalidRequest)
 
 
 def _refuse_other_models(request: ChatRequest) -> None:

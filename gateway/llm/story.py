@@ -14,6 +14,8 @@ from gateway.llm.fallback.course import Pick
 
 logger = logging.getLogger(__name__)
 
+MOST_ERROR_CHARACTERS = 2_000
+
 
 class Story:
     """`told` is kept with each call of the request; `attempts` are requests that were sent."""
@@ -67,7 +69,7 @@ class Story:
             {
                 **_begun(pick),
                 "outcome": error.code,
-                "error": str(error),
+                "error": str(error)[:MOST_ERROR_CHARACTERS],
                 "was_sent": answering.was_sent,
                 "milliseconds": round((self._since - before) * 1000, 1),
                 "cost_microusd": cost,

@@ -11,7 +11,7 @@ from typing import Self
 from gateway.errors import GatewayError, Unavailable
 from gateway.storage.database import Database
 from gateway.usage.books import Page
-from gateway.usage.entries import Booked, Entry, Reserve
+from gateway.usage.entries import Booked, Entry, Reserve, Told
 from gateway.usage.reservation import Reservation
 from gateway.usage.tool_call import ToolCall
 
@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 _MOST_AT_ONCE = 500
 _PAUSE_SECONDS = 1.0
 _NOTED_SECONDS = 0.05
+
+# Of these nothing is owed: while the database is away they would only pile up.
+_NOT_KEPT = (Reserve, Told)
 
 Waiting = tuple[Entry, "asyncio.Future[Reservation | None]"]
 
@@ -109,12 +112,14 @@ class Writer:
 
     def _keep_what_ended(self, batch: Sequence[Waiting], error: Unavailable) -> None:
         """Its worst case stays charged until then, also if this process dies."""
-        ended = [waiting for waiting in batch if not isinstance(waiting[0], Reserve)]
+        ended = [waiting for waiting in batch if not isinstance(waiting[0], _NOT_KEPT)]
         for entry, future in batch:
-            _answer(future, error if isinstance(entry, Reserve) else None)
+            _answer(future, error if isinstance(entry, _NOT_KEPT) else None)
         if ended and not self._is_closing:
             logger.warning("%d calls that ended will be written later: %s", len(ended), error)
             self._waiting = [*ended, *self._waiting]
+            # Also if more waits than one transaction takes: it would be tried without a pause.
+            self._wake.clear()
             asyncio.get_running_loop().call_later(_PAUSE_SECONDS, self._wake.set)
         elif ended:
             logger.error("%d calls that ended stay charged at their worst: %s", len(ended), error)

@@ -24,11 +24,11 @@ async def database(database_url: str) -> AsyncIterator[Database]:
         yield opened
 
 
-async def waiting(database: Database, *agents: str, after: str | None = None) -> list[Run]:
+async def waiting(database: Database, *agents: str, **more: str | None) -> list[Run]:
     """A run of each, in this order."""
     event = (await EventStore(database).store(News("test:all"))).event
     runs = RunStore(database)
-    added = [runs.new(agent, event, after=after) for agent in agents]
+    added = [runs.new(agent, event, **more) for agent in agents]
     await runs.add([(one.id, one) for one in added])
     return added
 
@@ -110,3 +110,20 @@ async def test_who_answers_after_another_waits_until_that_one_has_ended(tmp_path
         assert await runs.claim([BUSY, RARE], "one", most=2) == []
         await runs.end(replace(running, status="failed", ended=now()))
         assert agents_of(await runs.claim([BUSY, RARE], "one", most=2)) == ["rare"]
+
+
+async def test_agents_that_wait_for_each_other_have_their_questions_answered(
+    database: Database,
+) -> None:
+    runs, rooms = RunStore(database), [Room("one", 1), Room("other", 1)]
+    await waiting(database, "one", "other", "one", "other")
+    one, other = await runs.claim(rooms, "here", most=2)
+    assert await runs.claim(rooms, "here", most=2) == []
+    await waiting(database, "other", parent=one.id)
+    # The other one does not wait: its question is to wait for it.
+    assert await runs.claim(rooms, "here", most=2) == []
+    await waiting(database, "one", parent=other.id)
+    questions = await runs.claim(rooms, "here", most=9)
+    # What merely happened still waits for its turn.
+    assert [run.parent for run in questions] == [one.id, other.id]
+    assert await runs.claim(rooms, "here", most=9) == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -97,6 +98,21 @@ async def test_one_on_this_machine_is_gone_as_soon_as_its_process_is(database: D
     await becomes(database, reused.id, process=f"{os.getpid()}.1")
     assert sorted(await near.gone()) == sorted(await near.dead()) == sorted([dead.id, reused.id])
     assert await near.others_live()
+
+
+async def test_who_has_too_many_files_open_takes_nobody_for_dead(database: Database) -> None:
+    near, alive = Executors(database), Executors(database)
+    await near.beat()
+    await alive.beat()
+    assert await near.gone() == []
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            await near.gone()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert await near.gone() == []
 
 
 async def test_one_that_was_forgotten_while_it_lives_says_so_again(database: Database) -> None:

@@ -157,6 +157,7 @@ async def test_who_waits_is_stopped_once_what_was_held_is_spent(at: House) -> No
     story = await at.story(second)
     assert ended_as(story) == ("stopped", "day budget")
     assert "is used; this call may need" in (story.run.because or "")
+    assert story.steps[0].asked["waited_for"] == "agent-wasting-day"
     assert (await day_of(at.gateway, "wasting")).settled == at.model.billed_microusd - billed
 
 
@@ -196,6 +197,7 @@ async def test_it_waits_no_longer_than_a_run_may_take(at: House) -> None:
     assert ended_as(story) == ("stopped", "time")
     assert "is held by calls under way" in (story.run.because or "")
     assert story.steps[0].outcome == "limit_exceeded"
+    assert story.steps[0].asked["waited_seconds"] > 0
     never.set()
     await at.ended(asking)
 

@@ -221,3 +221,18 @@ async def test_no_more_is_asked_for_than_was_reserved(database_url: str) -> None
     ):
         await said(routed.completion, replace(REQUEST, max_output_tokens=5_000))
         assert stand_in.requests[0].body["max_tokens"] == 100
+
+
+async def test_what_no_provider_can_be_asked_leaves_no_route_however_often_it_is_tried(
+    database_url: str,
+) -> None:
+    request = replace(REQUEST, model="ollama/small", choices=2)
+    async with (
+        LlmStandIn("ollama", offers=[Offer("small")]) as stand_in,
+        router(stand_in, database_url=database_url) as routed,
+    ):
+        for _ in range(3):
+            with pytest.raises(InvalidRequest, match="gives one answer") as refused:
+                await said(routed.completion, request)
+            assert refused.value.route_id is None
+        assert await routed.ledger.routes() == []

@@ -17,6 +17,7 @@ from gateway import clock as real_clock
 from gateway.errors import LimitExceeded, Unavailable
 from gateway.storage.database import Database
 from gateway.usage.call import Amount, Settlement
+from gateway.usage.entries import Told
 from gateway.usage.ledger import Ledger
 from tests.stand_ins.postgres import postgres
 from tests.usage.ledgers import CALL, StoppedClock, budget, call, costing, open_ledger, quota
@@ -213,6 +214,42 @@ async def test_what_the_database_cannot_take_now_is_written_when_it_can(tmp_path
         await ledger.reserve(CALL, costing(0))
         (state,) = await ledger.states()
         assert (state.settled, state.reserved) == (7, 0)
+
+
+async def test_what_is_only_told_does_not_pile_up_while_the_database_is_away(
+    tmp_path: Path,
+) -> None:
+    async def rename(old: str, new: str) -> None:
+        await database.write(lambda c: c.execute(text(f"ALTER TABLE {old} RENAME TO {new}")))
+
+    database = Database(f"sqlite:///{tmp_path}/gateway.db")
+    async with database, Ledger(database, [budget(100)]) as ledger:
+        reservation = await ledger.reserve(call(route_id="paid"), costing(60))
+        await rename("routes", "away")
+        for number in range(3):
+            await ledger.tell(Told(f"r{number}", "alice", FAR, {}))
+        await ledger.settle(reservation, Settlement(billed_microusd=7, route={}))
+        await rename("away", "routes")
+        await ledger.reserve(CALL, costing(0))
+        (state,) = await ledger.states()
+        assert state.settled == 7
+        assert [one["route_id"] for one in await ledger.routes()] == ["paid"]
+
+
+async def test_a_database_that_is_away_is_asked_now_and_then_however_much_waits_for_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = Database(f"sqlite:///{tmp_path}/gateway.db")
+    async with database, Ledger(database) as ledger:
+        calls = [await ledger.reserve(CALL, costing(0)) for _ in range(2)]
+        await database.write(lambda c: c.execute(text("ALTER TABLE usage RENAME TO away")))
+        for _ in range(300):
+            for one in calls:
+                ledger.settling(one, Settlement())
+        for _ in range(300):
+            await database.read(lambda c: c.execute(text("SELECT 1")).all())
+        assert caplog.text.count("will be written later") < 5
+        await database.write(lambda c: c.execute(text("ALTER TABLE away RENAME TO usage")))
 
 
 async def test_a_call_is_refused_while_the_database_cannot_be_written(tmp_path: Path) -> None:
