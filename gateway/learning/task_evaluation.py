@@ -2,11 +2,12 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from time import thread_time
 
+from gateway.learning.pasted import PLACES, around, pool, referring
 from gateway.learning.task_edits import EDITS
 from gateway.learning.task_rows import (
     Prompt,
@@ -17,12 +18,15 @@ from gateway.learning.task_rows import (
     rows_of,
 )
 from gateway.learning.task_training import trained
+from gateway.llm.learned.asking_signs import Place
 from gateway.llm.learned.weights import LEARNED_TASKS, Weights, shipped
 from gateway.llm.task import TASKS, classify, is_long_text
 from gateway.llm.tokens import estimated_tokens
 
 FOLDS = 5
 TIMED_CHARACTERS, TIMED_TEXTS = 4_000, 400
+# A page to a booklet of pasted text around a question.
+LEAST_PASTED, MOST_PASTED = 2_000, 40_000
 LONG_BY_RULE_CHARACTERS = 5_000
 KEYWORDS: Mapping[str, tuple[str, ...]] = {
     "coding": ("code", "function", "program", "debug", "script"),
@@ -58,7 +62,10 @@ class Contender:
 
     `unseen_rows` are other rows of sources that were learned from, `unseen_sources` were told by
     a model that saw no row of theirs; None where only the shipped model was scored. `held_out`
-    are prompts as people type them. `flip_rate` is the share of small edits that change the task.
+    are prompts as people type them, and `around` the same with long text that nothing learned
+    from before, behind or on both sides of them; `about` are questions that say nothing without
+    what is pasted. Of both it is scored what is asked, before the length of the text is counted.
+    `flip_rate` is the share of small edits that change the task.
     """
 
     name: str
@@ -66,6 +73,8 @@ class Contender:
     unseen_sources: Score | None
     held_out: Score
     by_language: Mapping[str, Score]
+    around: Mapping[Place, Score]
+    about: Score
     flip_rate: float
     p50_ms: float
     p99_ms: float
@@ -84,22 +93,22 @@ def evaluate(
         InvalidRequest: what learning needs is not installed.
     """
     held_out = _spread(held_out_prompts(), sliced)
-    tellers: Mapping[str, Teller] = {
-        "learned": teller(shipped()),
-        "keyword rules": by_keywords,
-        "chance": by_chance,
-    }
+    ways = (
+        _Way("learned", teller(shipped()), asked_teller(shipped())),
+        _Way("keyword rules", by_keywords, keyword_of),
+        _Way("chance", by_chance, by_chance),
+    )
     if sliced is not None or data is None:
-        return [_contender(name, tell, held_out, (None, None)) for name, tell in tellers.items()]
+        return [_contender(way, held_out, (None, None), sliced) for way in ways]
     development = development_prompts(data)
     scores: dict[str, Sequence[Score]] = {
-        name: [score(development, [tell(one.text) for one in development])] * 2
-        for name, tell in tellers.items()
-        if name != "learned"
+        way.name: [score(development, [way.tell(one.text) for one in development])] * 2
+        for way in ways
+        if way.name != "learned"
     }
     folds = (rows_apart(development), sources_apart(development))
     scores["learned"] = [score(development, told(development, one, progress)) for one in folds]
-    return [_contender(name, tell, held_out, scores[name]) for name, tell in tellers.items()]
+    return [_contender(way, held_out, scores[way.name], sliced) for way in ways]
 
 
 def score(prompts: Sequence[Prompt], said: Sequence[str]) -> Score:
@@ -159,9 +168,21 @@ def teller(weights: Weights) -> Teller:
     return tell
 
 
+def asked_teller(weights: Weights) -> Teller:
+    """Of a long text, the task of what is asked of it."""
+
+    def tell(text: str) -> str:
+        scores = weights.scores(reading_of(text))
+        return LEARNED_TASKS[max(range(len(scores)), key=scores.__getitem__)]
+
+    return tell
+
+
 def by_keywords(text: str) -> str:
-    if len(text) > LONG_BY_RULE_CHARACTERS:
-        return "long_context"
+    return "long_context" if len(text) > LONG_BY_RULE_CHARACTERS else keyword_of(text)
+
+
+def keyword_of(text: str) -> str:
     plain = text.lower()
     return next(
         (task for task, words in KEYWORDS.items() if any(word in plain for word in words)),
@@ -171,6 +192,33 @@ def by_keywords(text: str) -> str:
 
 def by_chance(text: str) -> str:
     return Random(text).choice(TASKS)
+
+
+def around_long_text(
+    prompts: Sequence[Prompt], *, everywhere: bool = True
+) -> Mapping[Place, Sequence[Prompt]]:
+    """Each prompt in each place of a long text, or else in one of them."""
+    return {
+        place: [
+            replace(one, text=_in_long_text(one.text, place, number))
+            for number, one in enumerate(prompts)
+            if everywhere or PLACES[number % len(PLACES)] == place
+        ]
+        for place in PLACES
+    }
+
+
+def _in_long_text(asked: str, place: Place, number: int) -> str:
+    chance, texts = Random(f"{number} {place}"), pool("held_out")
+    one = around(asked, texts, place=place, chance=chance, least=LEAST_PASTED, most=MOST_PASTED)
+    return one.text
+
+
+def about_pasted_text() -> Sequence[Prompt]:
+    return [
+        Prompt(text, task, frozenset((task,)), "pasted")
+        for text, task in referring("held_out", least=LEAST_PASTED)
+    ]
 
 
 def flip_rate(tell: Teller, prompts: Sequence[Prompt]) -> float:
@@ -203,28 +251,41 @@ def milliseconds(tell: Callable[[str], object], prompts: Sequence[Prompt]) -> tu
     return times[len(times) // 2], times[int(len(times) * 0.99)]
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """`tell` says the task of a text, `asked` that of what is asked in it, however long it is."""
+
+    name: str
+    tell: Teller
+    asked: Teller
+
+
 def _contender(
-    name: str, tell: Teller, held_out: Sequence[Prompt], apart: Sequence[Score | None]
+    way: _Way, held_out: Sequence[Prompt], apart: Sequence[Score | None], sliced: int | None
 ) -> Contender:
     by_language: dict[str, list[Prompt]] = defaultdict(list)
     for one in held_out:
         by_language[one.language].append(one)
-    timed: Callable[[str], object] = classify if name == "learned" else tell
+    timed: Callable[[str], object] = classify if way.name == "learned" else way.tell
     unseen_rows, unseen_sources = apart
     p50_ms, p99_ms = milliseconds(timed, held_out)
+    pasted = around_long_text(held_out, everywhere=sliced is None)
     return Contender(
-        name,
+        way.name,
         unseen_rows,
         unseen_sources,
-        score(held_out, [tell(one.text) for one in held_out]),
-        {
-            language: score(prompts, [tell(one.text) for one in prompts])
-            for language, prompts in sorted(by_language.items())
-        },
-        flip_rate(tell, held_out),
+        _told_score(way.tell, held_out),
+        {one: _told_score(way.tell, prompts) for one, prompts in sorted(by_language.items())},
+        {place: _told_score(way.asked, prompts) for place, prompts in pasted.items()},
+        _told_score(way.asked, about_pasted_text()),
+        flip_rate(way.tell, held_out),
         p50_ms,
         p99_ms,
     )
+
+
+def _told_score(tell: Teller, prompts: Sequence[Prompt]) -> Score:
+    return score(prompts, [tell(one.text) for one in prompts])
 
 
 def _spread(prompts: Sequence[Prompt], sliced: int | None) -> Sequence[Prompt]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from gateway.learning.pasted import PLACES, around, pool, referring
 from gateway.learning.task_edits import edited
 from gateway.llm.learned.reading import Reading, read, read_words
 from gateway.llm.learned.weights import LEARNED_TASKS
@@ -23,8 +24,8 @@ HELD_OUT_FILE = "held_out.jsonl"
 SOURCE_POWER = 0.0
 # The project's own prompts are the nearest to what people type.
 OWN_SHARE, EDITED_SHARE = 0.2, 0.4
-# One prompt in so many is learned with other text around it too.
-PASTED_EVERY, PASTED_PROMPTS = 2, 12
+# What a prompt counts with pasted text around it, and a question about pasted text.
+PASTED_SHARE, REFERRING_SHARE = 0.4, 0.1
 # How much all words of the seed count beside all prompts, and how sure each of them is.
 SEED_SHARE = 0.05
 SURENESS: Mapping[float, float] = {1.0: 0.45, 1.5: 0.55, 2.0: 0.7, 3.0: 0.85}
@@ -79,10 +80,13 @@ def held_out_prompts() -> Sequence[Prompt]:
     return _own_file(HELD_OUT_FILE)
 
 
-def rows_of(prompts: Sequence[Prompt], *, with_edits: bool = True) -> Sequence[Row]:
+def rows_of(
+    prompts: Sequence[Prompt], *, with_edits: bool = True, with_referring: bool = True
+) -> Sequence[Row]:
     """Weighed so that every task counts the same, and no source becomes a task.
 
-    Long texts are told by their size alone, so they are no rows.
+    Long texts are told by their size alone, so they are no rows. Questions that refer to what is
+    pasted beside them are learned whatever the prompts are.
     """
     prompts = [one for one in prompts if one.label in LEARNED_TASKS]
     rows = [
@@ -90,20 +94,31 @@ def rows_of(prompts: Sequence[Prompt], *, with_edits: bool = True) -> Sequence[R
         for one, weight in zip(prompts, _weights(prompts), strict=True)
     ]
     if with_edits:
+        rows += [*_edited_rows(prompts, rows), *_pasted_rows(prompts)]
+    if with_referring:
         rows += [
-            replace(
-                row,
-                reading=reading_of(edited(one.text, seed=number)),
-                weight=row.weight * EDITED_SHARE,
-            )
-            for number, (one, row) in enumerate(zip(prompts, rows, strict=True))
-        ]
-        rows += [
-            Row(reading_of(_with_pasted(one.text, prompts, number)), _target(one), EDITED_SHARE)
-            for number, one in enumerate(prompts)
-            if number % PASTED_EVERY == 0
+            Row(reading_of(text), _chances({task: 1.0}), REFERRING_SHARE)
+            for text, task in referring("learned")
         ]
     return rows + seed_rows(total=SEED_SHARE * sum(row.weight for row in rows))
+
+
+def _edited_rows(prompts: Sequence[Prompt], rows: Sequence[Row]) -> Sequence[Row]:
+    return [
+        replace(
+            row,
+            reading=reading_of(edited(one.text, seed=number)),
+            weight=row.weight * EDITED_SHARE,
+        )
+        for number, (one, row) in enumerate(zip(prompts, rows, strict=True))
+    ]
+
+
+def _pasted_rows(prompts: Sequence[Prompt]) -> Sequence[Row]:
+    return [
+        Row(reading_of(_with_pasted(one.text, number)), _target(one), PASTED_SHARE)
+        for number, one in enumerate(prompts)
+    ]
 
 
 def seed_rows(*, total: float) -> list[Row]:
@@ -128,12 +143,10 @@ def seed_rows(*, total: float) -> list[Row]:
     ]
 
 
-def _with_pasted(text: str, prompts: Sequence[Prompt], seed: int) -> str:
-    """Behind or before other text, as people paste it."""
-    chance = Random(seed)
-    others = [one.text for one in chance.sample(prompts, min(PASTED_PROMPTS, len(prompts)))]
-    pasted = " ".join(others)
-    return f"{text}\n\n{pasted}" if chance.random() < 0.6 else f"{pasted}\n\n{text}"
+def _with_pasted(text: str, number: int) -> str:
+    """Behind, before or between other text, as people paste it."""
+    place = PLACES[number % len(PLACES)]
+    return around(text, pool("learned"), place=place, chance=Random(number)).text
 
 
 @cache

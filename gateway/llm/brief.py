@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 from gateway.errors import InvalidRequest
 from gateway.llm.completion import Hints
+from gateway.llm.learned.weights import shipped
 from gateway.llm.messages import ChatRequest, Message, Text
 from gateway.llm.policy import Context
 from gateway.llm.task import TASKS, Task, classify
@@ -16,7 +17,14 @@ CONTEXTS: tuple[str, ...] = get_args(Context)
 SURE_ENOUGH = 0.65
 _WORDS_OF_TASK: Mapping[Task, tuple[str, ...]] = {
     "coding": ("code", "programming", "program", "debug", "sql", "software"),
-    "research": ("analysis", "fact check", "comparison", "web search", "literature"),
+    "research": (
+        "analysis",
+        "data analysis",
+        "fact check",
+        "comparison",
+        "web search",
+        "literature",
+    ),
     "creative": ("writing", "creative writing", "brainstorming", "marketing", "marketing copy"),
     "quick": ("simple", "fast", "question", "qa", "q&a", "lookup", "classification"),
     "complex": ("reasoning", "math", "maths", "mathematics", "logic", "planning", "strategy"),
@@ -82,8 +90,10 @@ def _task(words: str) -> Task | None:
         return TASKS[TASKS.index(name)]
     if words in _TASK_OF_WORDS:
         return _TASK_OF_WORDS[words]
-    read = classify(words, input_tokens=0)
     # Of words that tell it nothing the classifier sees only that they are few, or how they end.
+    if not any(map(shipped().of_words.__contains__, words.split())):
+        return None
+    read = classify(words, input_tokens=0)
     return read.task if read.sureness >= SURE_ENOUGH and read.task != "quick" else None
 
 

@@ -6,7 +6,8 @@ from functools import cache, lru_cache, partial
 from typing import Literal, cast
 
 from gateway.llm.learned.answer_length import ASKING_CHARACTERS, AskedLength, asked_length
-from gateway.llm.learned.reading import Reading, bounded, read
+from gateway.llm.learned.asked import Parted, parted
+from gateway.llm.learned.reading import Reading, read_parted
 from gateway.llm.learned.reasons import MOST_REASONS, NOTHING_SAID, Reasons, reasons
 from gateway.llm.learned.signs import has_code
 from gateway.llm.learned.weights import LEARNED_TASKS, chances, shipped
@@ -30,7 +31,7 @@ LONG_CONTEXT_TOKENS = 16_000
 # A single text from here on is about itself: of the development data all long texts have more
 # than 1,400, all others fewer than 1,000. Code stays coding.
 LONG_TEXT_TOKENS = 1_200
-# Texts that are remembered as they were read, of at most 561 characters each.
+# Texts that are remembered as they were read, of at most 561 characters asked and pasted each.
 MOST_READ = 256
 # Of a word or two that tell it nothing the classifier sees only that they are few.
 FEW_WORDS, SURE_ENOUGH, FEW_WORDS_SAID = 3, 0.55, "few words"
@@ -82,7 +83,7 @@ def classify(text: str, *, input_tokens: int | None = None) -> Classified:
     """
     own_tokens = estimated_tokens(text)
     tokens = own_tokens if input_tokens is None else input_tokens
-    told = _told(bounded(text))
+    told = _told(parted(text))
     task, because, sureness = told.task, told.because, told.sureness
     if is_long_text(own_tokens, told.reading, task=task) or tokens >= LONG_CONTEXT_TOKENS:
         because = Reasons(partial(_with_size, because, max(tokens, own_tokens)))
@@ -115,15 +116,15 @@ class _Told:
 
 # Each round of an answer with tools asks about the same words.
 @lru_cache(maxsize=MOST_READ)
-def _told(text: str) -> _Told:
-    reading, weights = read(text), shipped()
+def _told(parts: Parted) -> _Told:
+    reading, weights = read_parted(parts), shipped()
     words = frozenset((*reading.near, *reading.far))
     length = asked_length(reading.folded, words)
     if not words:
         return _Told(reading, "general", (NOTHING_SAID,), 1 / len(LEARNED_TASKS), length)
     each = chances(weights.scores(reading))
     number = each.index(max(each))
-    if reading.size <= FEW_WORDS and each[number] < SURE_ENOUGH:
+    if not parts.pasted and reading.size <= FEW_WORDS and each[number] < SURE_ENOUGH:
         return _Told(reading, "quick", (FEW_WORDS_SAID,), round(each[_QUICK], 3), length)
     return _Told(
         reading,

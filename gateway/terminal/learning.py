@@ -41,18 +41,20 @@ def train_routing(
         Path | None, typer.Option(help="Where to write; the gateway's own files, if left out.")
     ] = None,
 ) -> None:
-    """Learn the task and the need of strength anew; the same data give the same files.
+    """Learn what asks, the task and the need of strength anew; same data, same files.
 
     It needs numpy and scipy: the dependency group `learn`.
 
     Example: gateway train routing ../data/routing
     """
-    from gateway.learning import strength_training, task_training
+    from gateway.learning import asking_training, strength_training, task_training
     from gateway.llm import strength
-    from gateway.llm.learned import weights
+    from gateway.llm.learned import asking, weights
 
     folder = target or weights.MODEL_FILE.parent
     folder.mkdir(parents=True, exist_ok=True)
+    # The task is learned from the parts that ask, as the gateway's own file tells them.
+    asking_training.build(data, folder / asking.MODEL_FILE.name, progress=_say)
     built = task_training.build(data, folder / weights.MODEL_FILE.name, progress=_say)
     _say(f"tasks: {built.features:,} features from {built.prompts:,} prompts")
     file = folder / strength.MODEL_FILE.name
@@ -80,6 +82,7 @@ def evaluate_routing(
     console = Console()
     console.print(_tasks_table(tasks))
     console.print(_confusion_table(tasks[0]))
+    console.print(_pasted_table(tasks))
     if data is None:
         return
     if quick:
@@ -137,6 +140,20 @@ def _confusion_table(learned: "Contender") -> Table:
         row = [counts.get((label, said), 0) for said in tasks]
         if any(row):
             table.add_row(label, *(str(count or "") for count in row))
+    return table
+
+
+def _pasted_table(contenders: "Sequence[Contender]") -> Table:
+    table = Table(title="What is asked in long text: macro recall, strict and (lenient)")
+    for head in ("", "before it", "behind it", "in its middle", "about it"):
+        table.add_column(head, justify="left" if not head else "right")
+    for one in contenders:
+        places = (one.around["head"], one.around["tail"], one.around["middle"], one.about)
+        table.add_row(one.name, *map(_recalls, places))
+    table.caption = (
+        "the held out prompts beside 2,000 to 40,000 characters, "
+        "and questions that say nothing without what is pasted"
+    )
     return table
 
 

@@ -28,7 +28,7 @@ def test_the_prompts_are_of_every_task_and_none_is_there_twice() -> None:
 
 
 def test_a_model_tells_prompts_that_it_did_not_learn() -> None:
-    weights = trained(rows_of(few(own_prompts(), 60), with_edits=False))
+    weights = trained(rows_of(few(own_prompts(), 60), with_edits=False, with_referring=False))
     for text, task in (
         ("write a poem about the sea", "creative"),
         ("how do i merge two dictionaries in python", "coding"),
@@ -39,13 +39,13 @@ def test_a_model_tells_prompts_that_it_did_not_learn() -> None:
 
 
 def test_the_same_prompts_give_the_same_bytes() -> None:
-    rows = rows_of(few(own_prompts(), 10))
+    rows = rows_of(few(own_prompts(), 10), with_referring=False)
     assert packed(learn(rows)) == packed(learn(rows))
 
 
 def test_every_task_weighs_the_same_however_many_prompts_it_has() -> None:
     prompts = [*few(own_prompts(), 5), *own_prompts()[:200]]
-    rows = rows_of(prompts, with_edits=False)[: len(prompts)]
+    rows = rows_of(prompts, with_edits=False, with_referring=False)[: len(prompts)]
     weights = {
         task: sum(row.weight for one, row in zip(prompts, rows, strict=True) if one.label == task)
         for task in LEARNED_TASKS

@@ -89,13 +89,38 @@ def test_typos_case_and_politeness_change_nothing(text: str) -> None:
     assert classify(text).task == "creative"
 
 
-def test_pasted_text_seldom_hides_the_question() -> None:
-    pasted = "The judge asked the clerk for the file and closed the session at noon. " * 60
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "The judge asked the clerk for the file and closed the session at noon. " * 60,
+        "The clerk left. Who would open the door now?\n\nIt was noon, and it rained.\n\n" * 50,
+        "10:14:02 WARN [pool-3] no answer from 10.0.0.7:5432, trying again in 30 s\n" * 40,
+    ],
+)
+def test_pasted_text_seldom_hides_the_question(pasted: str) -> None:
     rows = [row for row in prompts(HELD_OUT) if row.task != "long_context" and len(row.text) < 300]
     before = [classify(f"{row.text}\n\n{pasted}").task == row.task for row in rows]
     behind = [classify(f"{pasted}\n\n{row.text}").task == row.task for row in rows]
-    assert sum(before) >= 0.6 * len(rows)
-    assert sum(behind) >= 0.5 * len(rows)
+    assert sum(before) >= 0.8 * len(rows)
+    assert sum(behind) >= 0.8 * len(rows)
+
+
+def test_what_this_means_is_told_by_what_is_pasted() -> None:
+    program = (
+        "def load(path):\n    with open(path) as file:\n        return json.load(file)\n\n" * 30
+    )
+    letter = "We thank you for your visit. The roof will be mended before the winter.\n\n" * 30
+    for asked in ("explain this", "please improve this"):
+        assert classify(f"{asked}\n\n{program}").task == "coding"
+        assert classify(f"{asked}\n\n{letter}").task == "general"
+    assert "what is pasted" in classify(f"explain this\n\n{program}").because
+
+
+def test_the_words_that_decided_are_those_of_the_question() -> None:
+    pasted = "In the kernel the driver calls the function with a pointer to the buffer.\n\n" * 40
+    because = classify(f"{pasted}write a haiku about my cat").because
+    assert because[0] == "“haiku”"
+    assert not {"“kernel”", "“function”", "“pointer”"} & set(because)
 
 
 def test_harder_requests_are_more_complex() -> None:

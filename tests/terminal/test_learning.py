@@ -20,6 +20,7 @@ def test_the_classifier_stands_beside_rules_and_chance(evaluated: Result) -> Non
         for name in ("learned", "keyword rules", "chance")
     }
     assert recalls["learned"] > 0.8 > recalls["keyword rules"] + 0.3
+    assert "What is asked in long text" in evaluated.output
     assert "what they are (rows), and what was said (columns)" in evaluated.output
 
 

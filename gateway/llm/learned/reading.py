@@ -7,11 +7,10 @@ from itertools import islice
 from operator import add
 from zlib import crc32
 
-from gateway.llm.learned.signs import NEAR_WORDS, openings, signs
+from gateway.llm.learned.asked import Parted, bounded, parted
+from gateway.llm.learned.signs import NEAR_WORDS, openings, pasted_signs, signs
 from gateway.llm.task_words import fold, split
 
-# Of a longer text only its head and its tail are read, so that any length costs the same.
-HEAD_CHARACTERS, TAIL_CHARACTERS = 400, 160
 # What is asked stands at the beginning or at the end; what stands between is often pasted.
 NEAR_LAST_WORDS = 16
 # A paragraph of fewer words is a greeting or a title.
@@ -40,7 +39,7 @@ class Reading:
     """`near` are the words where something is asked, `far` those between.
 
     `pairs` are the near words that stand beside each other, `openings` tell how it begins, and
-    `size` is in words.
+    `size` is in words; of a text that was parted, in those of the part that asks.
     """
 
     folded: str
@@ -53,10 +52,12 @@ class Reading:
 
 
 def read(text: str) -> Reading:
-    text = bounded(text)
-    if not text.isascii():
-        # Half of a pair of surrogates has no bytes to hash.
-        text = text.encode("utf-8", "replace").decode()
+    return read_parted(parted(text))
+
+
+def read_parted(parts: Parted) -> Reading:
+    """Of what is pasted only its kind: its words say nothing of what is asked."""
+    text = _hashable(bounded(parts.asked))
     folded = fold(text)
     words = split(folded)
     if not _POLITE.isdisjoint(words):
@@ -78,9 +79,17 @@ def read(text: str) -> Reading:
         far=list(dict.fromkeys(far)),
         pairs=_pairs(near),
         openings=[*openings(asked), *openings(_without_preamble(asked_last))],
-        signs=signs(text, folded, words=words, first=first, size=size),
+        signs=[
+            *signs(text, folded, words=words, first=first, size=size),
+            *pasted_signs(parts.pasted, words=[*words, *unspaced], size=size),
+        ],
         size=size,
     )
+
+
+def _hashable(text: str) -> str:
+    """Half of a pair of surrogates has no bytes to hash."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def read_words(text: str) -> Reading:
@@ -112,12 +121,6 @@ def _near_words(folded: str) -> tuple[int, int]:
         head = first if LEAST_ASKED <= first <= head else head
         tail = last if LEAST_ASKED <= last <= tail else tail
     return head, tail
-
-
-def bounded(text: str) -> str:
-    if len(text) <= HEAD_CHARACTERS + TAIL_CHARACTERS:
-        return text
-    return f"{text[:HEAD_CHARACTERS]}\n{text[-TAIL_CHARACTERS:]}"
 
 
 def word_hashes(word: str) -> Sequence[int]:

@@ -36,6 +36,7 @@ _SIGNS: Mapping[str, str] = {
     "self": "what it says of the writer",
     "other": "how it speaks to the model",
     "learned": "learned words",
+    "pasted": "what is pasted",
 }
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 
 NEAR_WORDS = 32
+# Prose has a sign of code now and then; logs and tables are a tenth digits.
+LEAST_CODE, RECORDS_SHARE = 3, 0.1
 _WRITTEN_LINES = 40
 
 _ASKING = frozenset("who whom whose when where which what how why whats hows whos wheres".split())
@@ -25,6 +27,12 @@ _HANDLING = frozenset(
 )
 _SELF = frozenset("i im my me we our ive id mine us".split())
 _OTHER = frozenset("you your youre u".split())
+# What these words mean stands elsewhere in the text.
+_POINTING = frozenset(
+    "this these it its here above below following there das dies diesen dieser diese hier daraus "
+    "darauf den dem ceci ca cela ce cette esto este esta eso isso isto questo questa lo "
+    "это этот эту эти здесь тут 这 把它 この これ 이".split()
+)
 # What is made or asked for stands before one of these.
 _STOPPERS = frozenset(
     "about for that to of in on with which who using from by at as into where when is are was "
@@ -62,6 +70,7 @@ def _ladder(name: str, *steps: int) -> _Ladder:
 
 _SIZES = _ladder("size", 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 17, 20, 25, 32, 45, 60, 90, 130)
 _CODES = _ladder("code", 1, 2, 4, 8)
+_PASTED_CODE = _ladder("pasted code", 1, 2, 4, 8)
 _FORMULAS = _ladder("formulas", 1, 2, 3)
 _LINES = _ladder("lines", 1, 2, 4, 8)
 _NUMBERS = _ladder("numbers", 1, 2, 3, 5, 8)
@@ -186,6 +195,25 @@ def _manners(words: Sequence[str], kind: str) -> Iterator[str]:
         yield f"learned {kind} self {int(about_self)}"
 
 
+def pasted_signs(pasted: str, *, words: Sequence[str], size: int) -> Sequence[str]:
+    """What stands beside the `words` that ask, by which one knows what `fix this` is about."""
+    if not pasted:
+        return ()
+    code, room = code_signs(pasted), bisect_right(_ROOMS, size)
+    kind = "code" if code >= LEAST_CODE else "records" if _is_records(pasted) else "prose"
+    refers = "itself" if _POINTING.isdisjoint(words) else "this"
+    return [
+        "pasted",
+        *_PASTED_CODE.up_to(code),
+        f"pasted {kind} {refers}",
+        f"pasted {kind} {refers} {room}",
+    ]
+
+
+def _is_records(text: str) -> bool:
+    return sum(map(text.count, "0123456789")) > RECORDS_SHARE * len(text)
+
+
 def code_signs(text: str) -> int:
     code = _count(_CODE, text, most=8) + sum(map(text.__contains__, _CODE_WORDS))
     if "\n" in text:
@@ -204,4 +232,4 @@ def _count(pattern: re.Pattern[str], text: str, *, most: int) -> int:
 
 
 def has_code(names: Sequence[str]) -> bool:
-    return "code 2" in names
+    return "code 2" in names or "pasted code 2" in names

@@ -11,16 +11,27 @@ def test_kind_words_change_nothing_in_how_a_request_begins(kind: str) -> None:
     assert read(kind.format(plain)).openings == read(plain).openings
 
 
-def test_the_paragraph_that_asks_is_near_and_what_is_pasted_is_far() -> None:
-    pasted = "The minutes of the meeting were read and nobody objected to them. " * 12
+def test_the_paragraph_that_asks_is_near_and_other_words_are_far() -> None:
+    further = "The minutes of the meeting were read and nobody objected to them. " * 12
     for text in (
-        f"turn this into a limerick\n\n{pasted}",
-        f"{pasted}\n\nturn this into a limerick",
+        f"turn this into a limerick\n\n{further}",
+        f"{further}\n\nturn this into a limerick",
     ):
         reading = read(text)
         assert "limerick" in reading.near
         assert "noun1 limerick" in reading.openings
         assert "objected" in reading.far or "objected" in reading.near
+
+
+def test_of_much_pasted_text_only_the_kind_is_read() -> None:
+    pasted = "The minutes of the meeting were read and nobody objected to them.\n\n" * 40
+    for text in (f"turn this into a limerick\n\n{pasted}", f"{pasted}turn this into a limerick"):
+        reading = read(text)
+        assert reading.near == ["turn", "this", "into", "a", "limerick"]
+        assert not reading.far
+        assert "pasted prose this" in reading.signs
+    assert "pasted code this" in read("fix this\n\n" + "x = f(y)\nif x:\n    g(x)\n\n" * 90).signs
+    assert "pasted" not in read("turn this into a limerick").signs
 
 
 def test_a_misspelt_word_shares_pieces_with_the_word() -> None:
