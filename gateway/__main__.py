@@ -1,17 +1,16 @@
 """The command line."""
 
 import asyncio
-import gc
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gateway.errors import ConfigurationError, GatewayError
+from gateway.garbage import uncollected
 from gateway.market.settings import HOST, PORT
 from gateway.terminal.agents import agents
 from gateway.terminal.benchmark import benchmark
@@ -49,21 +48,8 @@ Exchange = Annotated[
 ]
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """What a start imports and opens stays: to look for garbage among it takes a tenth of it.
-
-    Whatever lives longer collects again as soon as it is open.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
 @cli.command()
-@_uncollected()
+@uncollected()
 def serve(
     config: ConfigFile = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
@@ -104,7 +90,7 @@ def serve(
 
 
 @cli.command()
-@_uncollected()
+@uncollected()
 def stdio(config: ConfigFile = None, log_level: LogLevel = "warning") -> None:
     """Serve one MCP client over standard input and output; it starts this itself.
 
@@ -161,7 +147,7 @@ def market(
 
 
 @cli.command()
-@_uncollected()
+@uncollected()
 def search(
     question: Annotated[str, typer.Argument(help="In plain words, such as 'bitcoin price'.")],
     config: ConfigFile = None,
@@ -184,7 +170,7 @@ def search(
 
 
 @cli.command()
-@_uncollected()
+@uncollected()
 def fetch(
     document_id: Annotated[str, typer.Argument(help="A document's ID, such as ticker:BTCUSDT.")],
     config: ConfigFile = None,

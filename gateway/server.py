@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import signal
 import socket
@@ -18,6 +17,7 @@ from gateway.app.serving import served
 from gateway.app.stdio import serve_starter
 from gateway.config.settings import Config
 from gateway.errors import ConfigurationError, GatewayError
+from gateway.garbage import collect_what_comes_later
 from gateway.llm.provider.settings import ProviderSettings
 
 SHUTDOWN_SECONDS = 5
@@ -67,7 +67,7 @@ async def _serve(
 async def _serve_stdio(config: Config) -> None:
     _on_stop(_this_task().cancel)
     async with opened(config) as gateway:
-        _collect_what_comes_later()
+        collect_what_comes_later()
         await serve_starter(config, gateway)
 
 
@@ -89,21 +89,11 @@ async def _serve_app(app: ASGIApp, listener: socket.socket, on_ready: Callable[[
         # nginx on this machine says which scheme and client it serves.
         forwarded_allow_ips="127.0.0.1",
     )
-    _collect_what_comes_later()
+    collect_what_comes_later()
     # uvicorn listens itself while it serves, and raises the signal again when it has stopped;
     # then it must not keep the gateway from being closed.
     _on_stop(lambda: None)
     await _Server(settings, on_ready).serve(sockets=[listener])
-
-
-def _collect_what_comes_later() -> None:
-    """What is open now stays until the end: the collector need not look at it again and again.
-
-    That was a fifth of the work under load. Until now, the collector may have been off.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.enable()
 
 
 def _bound(host: str, port: int) -> socket.socket:

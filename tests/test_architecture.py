@@ -45,6 +45,7 @@ FLOORS = (
         "keys",
         "errors",
         "clock",
+        "garbage",
         "idempotency",
         "loopback",
         "request_id",

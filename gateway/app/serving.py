@@ -1,15 +1,17 @@
 """The gateway's doors and pages as one ASGI app."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.app.opening import Gateway, View
@@ -18,6 +20,7 @@ from gateway.app.task_urls import task_urls
 from gateway.caller import Caller
 from gateway.config.settings import Config
 from gateway.documents.registry import Registry
+from gateway.garbage import collect_what_comes_later
 from gateway.llm.sessions import Sessions
 from gateway.tools.guidance import instructions
 from gateway.version import VERSION
@@ -26,12 +29,13 @@ if TYPE_CHECKING:
     from gateway.endpoints.mcp_resources import McpResources
 
 NAME = "Gateway"
+RESEARCH = "/research"
 
 
 @asynccontextmanager
 async def served(config: Config, gateway: Gateway) -> AsyncIterator[ASGIApp]:
     """Answers until the end of the block."""
-    # FastMCP takes longer to import than all else, and the command line does without.
+    # The doors take longer to import than all else, and the command line does without.
     from gateway.endpoints.authentication import Authentication
     from gateway.endpoints.health import health_routes
     from gateway.endpoints.origin import OriginGuard
@@ -61,8 +65,26 @@ async def _reading_doors(
     config: Config, view: View, router: Router, stack: AsyncExitStack
 ) -> ASGIApp:
     """MCP and the pages, over what some callers see."""
-    from gateway.endpoints.mcp import McpDoor
+    from gateway.endpoints.late_door import LateDoor
+    from gateway.endpoints.mcp_paths import NAMES, mcp_paths
     from gateway.endpoints.pages import page_routes
+
+    door = await stack.enter_async_context(LateDoor(partial(_mcp_doors, view, router)))
+    prefixes = ("", RESEARCH)
+    paths = [path for prefix in prefixes for name in NAMES for path in mcp_paths(prefix, name)]
+    pages = page_routes(view.registry, public_url=config.url, connector_name=NAME)
+    return Starlette(
+        routes=[*(Route(path, door) for path in paths), *pages],
+        exception_handlers={HTTPException: _refusal},
+    )
+
+
+@asynccontextmanager
+async def _mcp_doors(view: View, router: Router) -> AsyncIterator[ASGIApp]:
+    """Who only routes models never needs FastMCP: 1.5 s of a core, and 40 MB."""
+    # In a thread, all else is answered meanwhile.
+    await asyncio.to_thread(import_module, "gateway.endpoints.mcp")
+    from gateway.endpoints.mcp import McpDoor
 
     open_door = partial(
         McpDoor,
@@ -71,13 +93,12 @@ async def _reading_doors(
         version=VERSION,
     )
     resources = mcp_resources(view, router)
-    door = await stack.enter_async_context(open_door(view.toolbox, resources=resources))
-    research = await stack.enter_async_context(open_door(view.reading, prefix="/research"))
-    pages = page_routes(view.registry, public_url=config.url, connector_name=NAME)
-    return Starlette(
-        routes=[*door.routes(), *research.routes(), *pages],
-        exception_handlers={HTTPException: _refusal},
-    )
+    async with (
+        open_door(view.toolbox, resources=resources) as door,
+        open_door(view.reading, prefix=RESEARCH) as research,
+    ):
+        collect_what_comes_later()
+        yield Starlette(routes=[*door.routes(), *research.routes()])
 
 
 def _openai_doors(config: Config, gateway: Gateway) -> ASGIApp:

@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from gateway.endpoints.body_limit import BodyLimit
+from gateway.endpoints.mcp_paths import mcp_paths
 from gateway.endpoints.mcp_resources import McpResources
 from gateway.endpoints.mcp_server import McpServer
 from gateway.endpoints.sse import SseTransport
@@ -60,9 +61,7 @@ class McpDoor:
             "mcp": BodyLimit(self._streamable),
         }
         return [
-            Route(f"{self._prefix}/{name}{slash}", app)
-            for name, app in apps.items()
-            for slash in ("", "/")
+            Route(path, app) for name, app in apps.items() for path in mcp_paths(self._prefix, name)
         ]
 
     async def _sse_or_streamable(self, scope: Scope, receive: Receive, send: Send) -> None:
