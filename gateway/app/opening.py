@@ -37,6 +37,8 @@ from gateway.tools.toolbox import Toolbox, ToolSource
 
 # At start, so that the first search knows the pairs; a provider that is absent is not waited for.
 LISTING_SECONDS = 1.5
+# A program that is started takes longer to be there than a service that runs.
+FOUND_SECONDS = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ async def opened(
 
         await asyncio.gather(
             universe.listed(within_seconds=LISTING_SECONDS),
-            _found(services, grpc, within_seconds=LISTING_SECONDS),
+            _found(services, grpc, within_seconds=FOUND_SECONDS),
         )
         if not config.agents.is_empty and await is_to_carry_out(built, carries_out):
             is_watching = carries_out == "all"

@@ -1,5 +1,6 @@
 """A gateway with everything behind it: models, MCP servers over HTTP and stdio, a gRPC service."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -97,4 +98,9 @@ async def office(folder: Path, *, kind: str = "openrouter") -> AsyncIterator[Off
             ],
         }
         router = await stack.enter_async_context(running_router(folder, model, settings=settings))
+        process = router.process
+        await asyncio.to_thread(
+            process.wait_until,
+            lambda: all(f"mcp={name} state=up" in process.log() for name in tools["servers"]),
+        )
         yield Office(router, model, world, inventory)
