@@ -132,18 +132,19 @@ class Page:
 
     def _end(self, entries: Sequence[Entry]) -> None:
         settling = {entry.reservation.id: entry for entry in entries if isinstance(entry, Settle)}
-        released = [entry.reservation_id for entry in entries if isinstance(entry, Release)]
-        if not settling and not released:
+        releasing = {entry.reservation_id: entry for entry in entries if isinstance(entry, Release)}
+        ending: dict[str, Settle | Release] = {**releasing, **settling}
+        if not ending:
             return
-        rows = _TAKE.rows(self._connection, [{"id": ended} for ended in (*settling, *released)])
+        rows = _TAKE.rows(self._connection, [{"id": ended} for ended in ending])
         taken = [Reservation.read(row) for row in rows]
         self._read_holds(taken)
         for reservation in taken:
             self._free(reservation)
-            if entry := settling.pop(reservation.id, None):
+            if isinstance(entry := ending.pop(reservation.id), Settle):
                 self._settle(reservation, entry.settlement)
-        if settling:
-            self._correct(settling)
+        if ending:
+            self._correct(ending)
 
     def _settle(self, reservation: Reservation, settlement: Settlement) -> None:
         charged = settlement.charged(reservation.worst)
@@ -157,14 +158,16 @@ class Page:
     def _tell(self, told: Told) -> None:
         self._routes[told.route_id] = routes.row(told)
 
-    def _correct(self, settling: Mapping[str, Settle]) -> None:
+    def _correct(self, ending: Mapping[str, Settle | Release]) -> None:
         """A call that was written off ends after all: the truth takes the place of the worst."""
-        asked = [{"id": reservation_id, "lost": LOST} for reservation_id in sorted(settling)]
-        late = [settling[row[0]] for row in _REMOVE_LOST.rows(self._connection, asked)]
-        self._read_holds(entry.reservation for entry in late)
-        for entry in late:
-            self._charge(entry.reservation, entry.reservation.worst, sign=-1)
-            self._settle(entry.reservation, entry.settlement)
+        held = {one: entry.reservation for one, entry in ending.items() if entry.reservation}
+        asked = [{"id": reservation_id, "lost": LOST} for reservation_id in sorted(held)]
+        late = [held[row[0]] for row in _REMOVE_LOST.rows(self._connection, asked)]
+        self._read_holds(late)
+        for reservation in late:
+            self._charge(reservation, reservation.worst, sign=-1)
+            if isinstance(entry := ending[reservation.id], Settle):
+                self._settle(reservation, entry.settlement)
 
     def _free(self, reservation: Reservation) -> None:
         for hold in reservation.holds:

@@ -32,9 +32,13 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Of a call that never began; if it holds nothing, nothing happens."""
+    """Of a call that never began; if it holds nothing, nothing happens.
+
+    With its `reservation` it is made good also if it was written off meanwhile.
+    """
 
     reservation_id: str
+    reservation: Reservation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ class Ledger:
     async def release(self, reservation: Reservation) -> None:
         """Give back all that a call held, because it never began; it leaves no line."""
         self._running.discard(reservation.id)
-        await asyncio.shield(self._writer.submit(Release(reservation.id)))
+        await asyncio.shield(self._writer.submit(Release(reservation.id, reservation)))
 
     async def add(self, limit: Limit) -> None:
         """Keep one more limit from here on, in place of one with its name; it is counted anew."""

@@ -1,6 +1,7 @@
 """What calls hold and give back: who needs it is told, and what a dead process held is lost."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,6 +13,7 @@ from gateway.usage.returns import Returns
 from tests.usage.ledgers import CALL, StoppedClock, budget, call, costing, open_ledger
 
 BILLED = Settlement(billed_microusd=10)
+LONG_AGO, FAR = datetime(2020, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
 
 
 async def refused(ledger: Ledger, microusd: int, caller: str = "alice") -> LimitExceeded:
@@ -84,8 +86,9 @@ async def test_what_one_limit_has_spent_is_told_before_what_another_one_only_hol
         assert hint.limit.name == "spent"
 
 
+@pytest.mark.parametrize(("was_sent", "charged"), [(True, 10), (False, 0)])
 async def test_what_a_dead_process_held_is_charged_in_full_before_its_lease_is_over(
-    database_url: str,
+    database_url: str, was_sent: bool, charged: int
 ) -> None:
     clock = StoppedClock()
     async with (
@@ -97,9 +100,11 @@ async def test_what_a_dead_process_held_is_charged_in_full_before_its_lease_is_o
         state = await only_state(ledger)
         assert (state.settled, state.reserved) == (60, 20)
         # It was not dead after all.
-        await dead.settle(held, BILLED)
+        await (dead.settle(held, BILLED) if was_sent else dead.release(held))
         state = await only_state(ledger)
-        assert (state.settled, state.reserved) == (10, 20)
+        assert (state.settled, state.reserved) == (charged, 20)
+        lines = await ledger.report(LONG_AGO, FAR)
+        assert sum(one.calls for one in lines) == was_sent
 
 
 @pytest.mark.parametrize("is_alive", [True, False])
