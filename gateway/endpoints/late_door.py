@@ -15,8 +15,8 @@ logger = logging.getLogger(__name__)
 class LateDoor:
     """An ASGI app, open while its `async with` is; all who knock meanwhile wait for one opening.
 
-    `opening` is entered at most once, and left by the task that entered it. If it fails, so does
-    every request, and the log says why.
+    What `opening` gives is entered and left by one task. If it fails, so do they, and if it breaks
+    later, so do those inside; the log says why, and whoever knocks next opens anew.
     """
 
     def __init__(self, opening: Callable[[], AbstractAsyncContextManager[ASGIApp]]) -> None:
@@ -52,7 +52,10 @@ class LateDoor:
                 app.set_result(opened)
                 await self._closing.wait()
         except Exception as error:
-            if app.done():
-                raise
-            logger.exception("a door could not be opened")
-            app.set_exception(error)
+            logger.exception("a door could not be %s", "kept open" if app.done() else "opened")
+            if not app.done():
+                app.set_exception(error)
+        finally:
+            # Cancelled while it opened: nobody must wait for it for ever.
+            app.cancel()
+            self._app = None

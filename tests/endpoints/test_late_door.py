@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import httpx
 import pytest
@@ -67,6 +67,19 @@ async def test_one_that_closes_while_it_opens_is_closed_too() -> None:
     assert house.steps == ["opens", "closes"]
 
 
+async def test_nobody_waits_for_one_that_is_closed_in_haste_while_it_opens() -> None:
+    house = House()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(None) as haste, LateDoor(house.opened) as door:
+            asked = asyncio.create_task(client(door).get("/"))
+            await house.knocked.wait()
+            haste.reschedule(asyncio.get_running_loop().time())
+    assert haste.expired()
+    await asyncio.wait([asked], timeout=5)
+    assert asked.cancelled()
+    assert house.steps == ["opens"]
+
+
 async def test_one_that_cannot_open_fails_those_who_knock_and_the_log_says_why(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -79,3 +92,33 @@ async def test_one_that_cannot_open_fails_those_who_knock_and_the_log_says_why(
                 assert (await knocking.get("/")).status_code == 500
     assert "a door could not be opened" in caplog.text
     assert "no such part" in caplog.text
+
+
+async def test_one_that_breaks_is_opened_anew_for_who_knocks_next(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    storm, is_gone, opened_houses = asyncio.Event(), asyncio.Event(), list[str]()
+
+    async def fall() -> None:
+        await storm.wait()
+        raise RuntimeError("the roof fell in")
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[ASGIApp]:
+        opened_houses.append(f"house {len(opened_houses)}")
+        try:
+            async with asyncio.TaskGroup() as group:
+                roof = group.create_task(fall())
+                yield PlainTextResponse(opened_houses[-1])
+                roof.cancel()
+        finally:
+            is_gone.set()
+
+    async with asyncio.timeout(5), LateDoor(opened) as door, client(door) as knocking:
+        assert (await knocking.get("/")).text == "house 0"
+        storm.set()
+        await is_gone.wait()
+        storm.clear()
+        assert (await knocking.get("/")).text == "house 1"
+    assert "a door could not be kept open" in caplog.text
+    assert "the roof fell in" in caplog.text

@@ -7,7 +7,7 @@ from itertools import islice
 from operator import add
 from zlib import crc32
 
-from gateway.llm.learned.asked import Parted, bounded, parted
+from gateway.llm.learned.asked import Parted, parted
 from gateway.llm.learned.signs import NEAR_WORDS, openings, pasted_signs, signs
 from gateway.llm.task_words import fold, split
 
@@ -57,7 +57,7 @@ def read(text: str) -> Reading:
 
 def read_parted(parts: Parted) -> Reading:
     """Of what is pasted only its kind: its words say nothing of what is asked."""
-    text = _hashable(bounded(parts.asked))
+    text = _hashable(parts.asked)
     folded = fold(text)
     words = split(folded)
     if not _POLITE.isdisjoint(words):

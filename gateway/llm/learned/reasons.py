@@ -19,7 +19,9 @@ MOST_REASONS = 6
 LEAST_SHARE = 0.05
 # The first words nearly always hold what decided.
 MOST_READ_WORDS = 12
-NOTHING_SAID = "nothing says another task"
+NOTHING_SAID, RARE_WORD = "nothing says another task", "a rare word"
+# Single letters and signs, of scripts without spaces too.
+SHORTEST_RARE = 3
 
 _SIGNS: Mapping[str, str] = {
     "size": "its length",
@@ -86,7 +88,7 @@ def reasons(weights: Weights, reading: Reading, *, task: int) -> tuple[str, ...]
     of_sum, half = said_for(task), row_scale(reading) / 2
     shares = {name: of_sum(one) for name, one in _plain(weights, reading).items()}
     for word, one in _words(weights, reading).items():
-        name = f"“{word}”"
+        name = _quoted(word, weights)
         shares[name] = shares.get(name, 0.0) + half * of_sum(one)
     strongest = [one for one in shares.items() if one[1] >= LEAST_SHARE]
     strongest.sort(key=lambda one: (-one[1], one[0]))
@@ -108,11 +110,17 @@ def _plain(weights: Weights, reading: Reading) -> Mapping[str, int]:
     sums: dict[str, int] = defaultdict(int)
     openings = weights.each(opening_hashes(reading))
     for opening, of_opening in zip(reading.openings, openings, strict=True):
-        sums[f"“{opening.partition(' ')[2]}”"] += of_opening
+        sums[_quoted(opening.partition(" ")[2], weights)] += of_opening
     for sign in reading.signs:
         if name := _name(sign):
             sums[name] += weights.of_sign(sign)
     return sums
+
+
+def _quoted(words: str, weights: Weights) -> str:
+    """Reasons are kept with what was spent, and what few people write may be a key or a name."""
+    looked_up = (one for one in words.split(" ") if len(one) >= SHORTEST_RARE)
+    return f"“{words}”" if all(map(weights.of_words.__contains__, looked_up)) else RARE_WORD
 
 
 @cache

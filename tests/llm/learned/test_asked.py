@@ -2,7 +2,12 @@
 
 import pytest
 
-from gateway.llm.learned.asked import WHOLE_CHARACTERS, parted
+from gateway.llm.learned.asked import (
+    HEAD_CHARACTERS,
+    TAIL_CHARACTERS,
+    WHOLE_CHARACTERS,
+    parted,
+)
 
 PROSE = "\n\n".join(
     [
@@ -60,8 +65,9 @@ def test_what_is_wanted_and_how_are_both_read() -> None:
 
 
 def test_a_short_text_asks_as_a_whole() -> None:
-    text = f"{QUESTION}\n\n{PROSE}"[:WHOLE_CHARACTERS]
-    assert parted(text) == (text.strip(), "")
+    text = f"{QUESTION}\n\n{PROSE}"
+    assert parted(text[:HEAD_CHARACTERS]) == (text[:HEAD_CHARACTERS].strip(), "")
+    assert parted(text[:WHOLE_CHARACTERS]).pasted == ""
 
 
 def test_code_without_a_question_is_not_parted() -> None:
@@ -72,3 +78,20 @@ def test_only_a_page_of_what_is_pasted_is_kept() -> None:
     parts = parted(f"{QUESTION}\n\n{PROSE * 500}")
     assert parts.asked == QUESTION
     assert len(parts.pasted) <= WHOLE_CHARACTERS + 1
+
+
+@pytest.mark.parametrize("text", [CODE * 10, "😀" * 40_000, "\n" * 40_000, "a" * 1_700])
+def test_of_a_text_that_is_not_parted_only_its_ends_are_kept(text: str) -> None:
+    parts = parted(text)
+    assert parts.pasted == ""
+    assert len(parts.asked) <= HEAD_CHARACTERS + TAIL_CHARACTERS + 1
+    assert parts.asked[-TAIL_CHARACTERS:] == text.strip()[-TAIL_CHARACTERS:]
+
+
+@pytest.mark.parametrize(("before", "is_found"), [(100, True), (1_900, True), (1_000, False)])
+def test_of_thousands_of_paragraphs_those_near_both_ends_are_searched(
+    before: int, *, is_found: bool
+) -> None:
+    paragraphs = [f"{number:08}" for number in range(2_000)]
+    text = "\n\n".join([*paragraphs[:before], QUESTION, *paragraphs[before:]])
+    assert (parted(text).asked == QUESTION) is is_found

@@ -1,6 +1,6 @@
 """Reasons are looked for when they are read, and then only once."""
 
-from gateway.llm.learned.reasons import Reasons
+from gateway.llm.learned.reasons import RARE_WORD, Reasons
 from gateway.llm.task import LONG_CONTEXT_TOKENS, classify
 
 
@@ -32,3 +32,11 @@ def test_the_size_comes_before_the_reasons_of_the_words() -> None:
     said = tuple(classify(text).because)
     by_size = classify(text, input_tokens=LONG_CONTEXT_TOKENS).because
     assert by_size == ("about 16,000 tokens", *said[:5])
+
+
+def test_no_key_and_no_name_is_quoted() -> None:
+    secrets = "zx81hqptq7lmn0vb", "secretvalue299", "quellmeier"
+    for text in (" ".join(secrets), f"debug {secrets[0]} please", f"{secrets[1]} = {secrets[2]}"):
+        said = " ".join(classify(text).because)
+        assert not any(one in said for one in secrets)
+    assert RARE_WORD in classify("\n".join(f"secretvalue{one}" for one in range(299))).because
