@@ -15,7 +15,7 @@ from gateway.agents.event_store import EventStore
 from gateway.agents.feeding import occasion
 from gateway.agents.notification import Notification
 from gateway.agents.notifications import Notifications
-from gateway.agents.pauses import ALL, Paused, Pauses
+from gateway.agents.pauses import ALL, Paused, Pauses, pause_of, why_away
 from gateway.agents.run import ENDED, Run, Status, Story, Wanted
 from gateway.agents.run_store import RunStore
 from gateway.agents.suggestion import Suggestion, SuggestionStatus
@@ -43,6 +43,11 @@ class Standing:
     ended_today: Mapping[Status, int]
     spent_today_microusd: int
     last: Run | None
+
+    @property
+    def away(self) -> str | None:
+        """Why it begins nothing now, if so."""
+        return why_away(self.agent, self.paused, is_quiet=self.is_quiet)
 
 
 class Agents:
@@ -113,7 +118,7 @@ class Agents:
         if name in self._agents:
             return self._agents[name]
         near = get_close_matches(name, self._agents, n=3)
-        there_are = ", ".join(self._agents) or "none: switch them on in agents.yaml"
+        there_are = ", ".join(self._agents) or "none, until agents.yaml switches one on"
         raise NotFound(
             f"no agent is named {name[:60]!r}; there are: {there_are}",
             what="agent",
@@ -305,7 +310,7 @@ class Agents:
         last = await self._runs.listed(agent=agent.name, limit=1)
         return Standing(
             agent,
-            paused=paused.get(ALL) or paused.get(agent.name),
+            paused=pause_of(agent.name, paused),
             is_quiet=agent.is_quiet(self._clock()),
             waiting=counts.get("waiting", 0),
             running=counts.get("running", 0),

@@ -12,7 +12,7 @@ from gateway.agents.endings import Endings
 from gateway.agents.event import News
 from gateway.agents.event_store import EventStore, mark_shared_out
 from gateway.agents.feeding import called_for
-from gateway.agents.pauses import ALL, Pauses
+from gateway.agents.pauses import Pauses, pause_of, why_away
 from gateway.agents.places import Places
 from gateway.agents.run import Run
 from gateway.agents.run_store import RunStore
@@ -112,12 +112,8 @@ class Delegating:
 
     async def _away(self, agent: Agent) -> str | None:
         """Why it begins nothing now, if so."""
-        paused = await self._pauses.paused()
-        if ALL in paused:
-            return f"all agents are paused by {paused[ALL].by}"
-        if agent.name in paused:
-            return f"{agent.name} is paused by {paused[agent.name].by}"
-        return f"{agent.name} has its quiet hours" if agent.is_quiet(self._clock()) else None
+        paused = pause_of(agent.name, await self._pauses.paused())
+        return why_away(agent, paused, is_quiet=agent.is_quiet(self._clock()))
 
 
 def _news(acting: Acting, name: str, question: str) -> News:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select
 
+from gateway.agents.agent import Agent
 from gateway.clock import Clock, now
 from gateway.storage.agent_tables import paused_agents as paused
 from gateway.storage.database import Database
@@ -16,8 +17,23 @@ ALL = "*"
 
 @dataclass(frozen=True, slots=True)
 class Paused:
+    """`agent` may be all of them."""
+
+    agent: str
     since: datetime
     by: str
+
+
+def pause_of(name: str, paused: Mapping[str, Paused]) -> Paused | None:
+    return paused.get(ALL) or paused.get(name)
+
+
+def why_away(agent: Agent, paused: Paused | None, *, is_quiet: bool) -> str | None:
+    """Why an agent begins nothing now, if so."""
+    if paused is not None:
+        whom = "all agents are" if paused.agent == ALL else f"{agent.name} is"
+        return f"{whom} paused by {paused.by}"
+    return f"{agent.name} has its quiet hours" if is_quiet else None
 
 
 class Pauses:
@@ -28,7 +44,7 @@ class Pauses:
     async def paused(self) -> Mapping[str, Paused]:
         query = select(paused.c.agent, paused.c.since, paused.c.said_by)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return {agent: Paused(moment(since), by) for agent, since, by in rows}
+        return {agent: Paused(agent, moment(since), by) for agent, since, by in rows}
 
     async def pause(self, agent: str, *, by: str) -> bool:
         """False if it was paused before."""

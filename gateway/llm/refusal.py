@@ -74,7 +74,7 @@ def _message(why: Why | None, asked: Features, policy: Policy) -> str:
             return "Only paid models fit, and an automatic route never pays without a budget"
         case "price":
             return (
-                "The price of the model is not known, so no budget could be kept; "
+                f"The price of {_named(asked)} is not known, so no budget could be kept; "
                 "set it in models.yaml, or unknown_price: allow"
             )
         case "permission":

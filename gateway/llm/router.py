@@ -100,13 +100,19 @@ def _mapped_models(policy: Policy, task: Task, complexity: float) -> Sequence[st
     return policy.task_models.get(task, ()) if banded is None else banded
 
 
+def _unknown(name: str, lineup: Lineup) -> str:
+    provider, slash, _ = name.partition("/")
+    of_it = any(one.model.provider == provider for one in lineup.contenders)
+    why = "" if of_it or not slash else f": no model of {shown(provider)} is known"
+    return f"no model is called {shown(name)!r}{why}; GET /v1/models lists those that there are"
+
+
 def _named(walk: Walk, name: str) -> Iterator[Stage]:
     """The model that is asked for, the same elsewhere, and then only what `fallback` says."""
     policy, lineup = walk.policy, walk.lineup
     asked_for = sorted(lineup.named(name), key=walk.cheapest_first)
     if not asked_for:
-        suggestions = lineup.near(name)
-        raise NotFound(f"no model is called {shown(name)!r}", what="model", suggestions=suggestions)
+        raise NotFound(_unknown(name, lineup), what="model", suggestions=lineup.near(name))
     # Who names a model that is only paid agrees to pay. A free one that turns into a paid one
     # when its quota ends is another matter.
     is_agreed = all(one.tier == "paid" for one in asked_for)

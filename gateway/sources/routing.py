@@ -171,7 +171,7 @@ class RouteSource:
         lines = await self._lines(route)
         first = _first_model(route)
         title = f"Route {route['route_id']}: {plain(first)} for {_spoken(str(route.get('task')))}"
-        reason = plain(_grounds(_reason(route), first))
+        reason = plain(_failed(route) + _grounds(_reason(route), first))
         parts = [f"**{title}**: {reason}.", attempts_text(route, lines), _used(lines)]
         parts += [route_text(route)]
         parts += [_latest(latest)] if is_last else []
@@ -294,6 +294,12 @@ def _latest(routes: Sequence[Mapping[str, Any]]) -> str:
         for one in routes
     ]
     return f"## The latest routes\n\n{table(('Route', 'Time', 'Caller', 'Task', 'Model'), rows)}"
+
+
+def _failed(route: Mapping[str, Any]) -> str:
+    if route.get("answered_by") or route.get("outcome", "ok") == "ok":
+        return ""
+    return f"no model answered ({route['outcome']}). This one was tried because of: "
 
 
 def _first_model(route: Mapping[str, Any]) -> str:

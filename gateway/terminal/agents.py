@@ -82,6 +82,7 @@ def run(
 
     async def work(agents: "Agents") -> int:
         runs = await agents.ask_team(names, question, by=LOCAL.name)
+        await _tell_who_is_away(agents, names)
         if not wait:
             _told(runs, as_json=as_json)
             return 0
@@ -324,6 +325,12 @@ async def _run(agents: "Agents", run_id: str) -> "Run":
     if latest := await agents.runs(limit=1):
         return latest[0]
     raise NotFound("no agent has run yet")
+
+
+async def _tell_who_is_away(agents: "Agents", names: "Sequence[str]") -> None:
+    for name in names:
+        if away := (await agents.standing(name)).away:
+            typer.echo(f"{away}: what is asked of {name} waits until it goes on", err=True)
 
 
 async def _followed(agents: "Agents", runs: "Sequence[Run]", *, as_json: bool) -> int:

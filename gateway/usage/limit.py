@@ -77,7 +77,8 @@ class Limit:
     def shown(self, value: int) -> str:
         if self.is_budget:
             return dollars(value)
-        return f"{value:,} {self.unit.replace('_', ' ')}"
+        unit = self.unit.replace("_", " ")
+        return f"{value:,} {unit.removesuffix('s') if value == 1 else unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +158,14 @@ class Shortage:
         return f"{allowed}, {self._taken()}; {needed}; {self._room()}"
 
     def _taken(self) -> str:
-        used = f"of which {self.limit.shown(self.used)} is used"
-        held = self.limit.shown(self.held)
-        return f"{used}, and {held} of that is held by calls under way" if self.held else used
+        used = f"of which {self._with_verb(self.used)} used"
+        if not self.held:
+            return used
+        return f"{used}, and {self.limit.shown(self.held)} of that is held by calls under way"
+
+    def _with_verb(self, value: int) -> str:
+        is_one = self.limit.is_budget or value == 1
+        return f"{self.limit.shown(value)} {'is' if is_one else 'are'}"
 
     def _room(self) -> str:
         if self.is_only_held:

@@ -98,6 +98,7 @@ def test_a_paid_model_of_unknown_price_is_left_out_unless_that_is_allowed() -> N
     route = chosen(unpriced)
     assert route.excluded_counts == {"price": 1}
     assert "price" in str(refused(route))
+    assert "The price of a/new is not known" in str(refused(chosen(unpriced, wanted="a/new")))
     allowed = chosen(unpriced, policy=replace(PAYING, unknown_price="allow"))
     assert ids(allowed) == ["a/new"]
     assert (allowed.steps[0].expected_microusd, allowed.steps[0].worst_microusd) == (None, None)
@@ -233,6 +234,9 @@ def test_an_unknown_name_is_not_found_with_suggestions() -> None:
     with pytest.raises(NotFound) as caught:
         chosen(DEAR, CHEAP, wanted="b/cheep")
     assert caught.value.suggestions[0] == "b/cheap"
+    assert "no model is called 'b/cheep'; GET /v1/models" in str(caught.value)
+    with pytest.raises(NotFound, match="no model of ollama is known"):
+        chosen(DEAR, CHEAP, wanted="ollama/cheep")
 
 
 def test_who_names_a_paid_model_agrees_to_pay() -> None:

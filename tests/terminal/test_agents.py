@@ -217,6 +217,8 @@ def test_agents_are_listed_paused_and_resumed(gateway: Command) -> None:
         "listening",
     ]
     assert "gateway agents resume NAME" in gateway("list").stderr
+    asked = gateway("run", "helper", "Is it fine?", "--no-wait")
+    assert "helper is paused by local: what is asked of helper waits" in asked.stderr
     assert gateway("pause", "--all").stdout == "all agents are stopped\n"
     resumed = gateway("resume", "helper")
     assert (resumed.stdout, resumed.exit_code) == ("helper goes on\n", 0)

@@ -68,8 +68,8 @@ def test_what_was_counted_is_another_limits_when_what_it_counts_changes() -> Non
         (
             quota(60_000, name="free"),
             1,
-            "the quota 'free' allows 60,000 requests in a day, of which 60,000 requests is used; "
-            "this call may need 1 requests; it resets at 2026-12-01T00:00:00Z",
+            "the quota 'free' allows 60,000 requests in a day, of which 60,000 requests are used; "
+            "this call may need 1 request; it resets at 2026-12-01T00:00:00Z",
         ),
         (
             budget(1_000_000, window="rolling_30_days"),

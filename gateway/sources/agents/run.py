@@ -95,12 +95,13 @@ class RunSource:
         except NotFound as error:
             raise NotFound(str(error), suggestions=await self._alike(error)) from error
         run = story.run
+        away = {one.agent.name: one.away for one in await self._agents.standings()}.get(run.agent)
         others = section("The latest runs", runs_table(latest))
         return Document(
             id=document_id,
             title=run_title(run),
             summary=run_snippet(run),
-            text="\n\n".join(part for part in (story_text(story), others) if part),
+            text="\n\n".join(part for part in (story_text(story, away=away), others) if part),
             as_of=self._clock(),
             source=self.told_by,
             metadata={

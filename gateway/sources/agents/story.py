@@ -44,11 +44,12 @@ _DECIDED = {
 }
 
 
-def story_text(story: Story) -> str:
+def story_text(story: Story, *, away: str | None = None) -> str:
+    """`away` is why its agent begins nothing now."""
     run = story.run
     parts = [
         f"**{run_title(run)}**",
-        facts(_facts(run)),
+        facts(_facts(run, away)),
         section("What it found", quoted(run.result, MOST_RESULT) if run.result else ""),
         section("Why it ended", _ending(run)),
         section("What it suggests", _suggestions(story.suggestions)),
@@ -58,12 +59,13 @@ def story_text(story: Story) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _facts(run: Run) -> dict[str, str]:
+def _facts(run: Run, away: str | None) -> dict[str, str]:
+    waits = f": {plain(away)}" if away and run.status == "waiting" else ""
     tokens = f"{run.input_tokens:,} in, {run.output_tokens:,} out"
     return {
         "Run": f"`run:{plain(run.id)}`",
         "Agent": f"`agent:{plain(run.agent)}`",
-        "Status": came_of(run),
+        "Status": f"{came_of(run)}{waits}",
         "For the event": f"`event:{plain(run.event_id)}`",
         "Created": rfc3339(run.created),
         "Begun": time(run.started),

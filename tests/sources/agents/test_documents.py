@@ -124,6 +124,8 @@ async def test_an_agent_tells_how_it_is_what_it_may_and_what_it_did(tmp_path: Pa
         paused = await here.registry.fetch("agent:review")
         assert "The review agent is paused by olga" in paused.title
         assert "| State | paused by olga since 2026-11-21T12:30:00Z |" in paused.text
+        waits = await here.registry.fetch(f"run:{here.by_name['next'].id}")
+        assert "| Status | waiting to begin: review is paused by olga |" in waits.text
         dry = await here.registry.fetch("agent:documentation")
         assert "| Only proposes | all that writes: it is a dry run |" in dry.text
 

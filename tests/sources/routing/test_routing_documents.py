@@ -68,6 +68,7 @@ async def test_a_route_on_which_nobody_answered_names_the_last_that_was_tried(
         await router.ledger.tell(Told("r1", "alice", datetime.now(UTC), told))
         document = await router.registry.fetch("route:r1")
     assert document.title == "Route r1: ollama/qwen3 for coding requests"
+    assert "no model answered (unavailable)" in document.text
     assert "| `ollama/qwen3` | unavailable, not sent | away |" in document.text
     assert "## What it used" not in document.text
 
