@@ -15,7 +15,7 @@ from gateway.agents.event_store import EventStore
 from gateway.agents.feeding import occasion
 from gateway.agents.notification import Notification
 from gateway.agents.notifications import Notifications
-from gateway.agents.pauses import ALL, Paused, Pauses, pause_of, why_away
+from gateway.agents.pauses import ALL, Paused, Pauses
 from gateway.agents.run import ENDED, Run, Status, Story, Wanted
 from gateway.agents.run_store import RunStore
 from gateway.agents.suggestion import Suggestion, SuggestionStatus
@@ -43,11 +43,6 @@ class Standing:
     ended_today: Mapping[Status, int]
     spent_today_microusd: int
     last: Run | None
-
-    @property
-    def away(self) -> str | None:
-        """Why it begins nothing now, if so."""
-        return why_away(self.agent, self.paused, is_quiet=self.is_quiet)
 
 
 class Agents:
@@ -134,6 +129,10 @@ class Agents:
     async def standing(self, name: str) -> Standing:
         agent = self.agent(name)
         return next(one for one in await self.standings() if one.agent is agent)
+
+    async def away(self, name: str) -> str | None:
+        """Why an agent that is on begins nothing now, if so."""
+        return await self._pauses.away(self._agents[name]) if name in self._agents else None
 
     async def pause(self, name: str, *, by: str) -> None:
         """What runs of one agent goes on to its end; `*` stops all agents, and what runs too."""
@@ -310,7 +309,7 @@ class Agents:
         last = await self._runs.listed(agent=agent.name, limit=1)
         return Standing(
             agent,
-            paused=pause_of(agent.name, paused),
+            paused=paused.get(ALL) or paused.get(agent.name),
             is_quiet=agent.is_quiet(self._clock()),
             waiting=counts.get("waiting", 0),
             running=counts.get("running", 0),

@@ -12,7 +12,7 @@ from gateway.agents.endings import Endings
 from gateway.agents.event import News
 from gateway.agents.event_store import EventStore, mark_shared_out
 from gateway.agents.feeding import called_for
-from gateway.agents.pauses import Pauses, pause_of, why_away
+from gateway.agents.pauses import Pauses
 from gateway.agents.places import Places
 from gateway.agents.run import Run
 from gateway.agents.run_store import RunStore
@@ -78,7 +78,7 @@ class Delegating:
 
     async def _asked(self, asker: Run, agent: Agent, news: News) -> Run:
         """The run that answers, stored together with its question."""
-        away = await self._away(agent)
+        away = await self._pauses.away(agent)
 
         def question(connection: Connection) -> tuple[str, Run]:
             stored = self._events.add(connection, news)
@@ -97,7 +97,7 @@ class Delegating:
         with self._places.lent():
             self._poke()
             while not run.has_ended:
-                if run.status == "waiting" and (away := await self._away(agent)) is not None:
+                if run.status == "waiting" and (away := await self._pauses.away(agent)) is not None:
                     because = f"{away}, and the run that asked it goes on without"
                     if await self._take_back(run, because):
                         raise _not_now(away)
@@ -109,11 +109,6 @@ class Delegating:
         """False if it has begun: then it goes on to its end."""
         ended = replace(run, status="cancelled", ended=self._clock(), because=because)
         return await self._endings.end(ended, of=("waiting",))
-
-    async def _away(self, agent: Agent) -> str | None:
-        """Why it begins nothing now, if so."""
-        paused = pause_of(agent.name, await self._pauses.paused())
-        return why_away(agent, paused, is_quiet=agent.is_quiet(self._clock()))
 
 
 def _news(acting: Acting, name: str, question: str) -> News:

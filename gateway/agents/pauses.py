@@ -17,23 +17,8 @@ ALL = "*"
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """`agent` may be all of them."""
-
-    agent: str
     since: datetime
     by: str
-
-
-def pause_of(name: str, paused: Mapping[str, Paused]) -> Paused | None:
-    return paused.get(ALL) or paused.get(name)
-
-
-def why_away(agent: Agent, paused: Paused | None, *, is_quiet: bool) -> str | None:
-    """Why an agent begins nothing now, if so."""
-    if paused is not None:
-        whom = "all agents are" if paused.agent == ALL else f"{agent.name} is"
-        return f"{whom} paused by {paused.by}"
-    return f"{agent.name} has its quiet hours" if is_quiet else None
 
 
 class Pauses:
@@ -44,7 +29,16 @@ class Pauses:
     async def paused(self) -> Mapping[str, Paused]:
         query = select(paused.c.agent, paused.c.since, paused.c.said_by)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return {agent: Paused(agent, moment(since), by) for agent, since, by in rows}
+        return {agent: Paused(moment(since), by) for agent, since, by in rows}
+
+    async def away(self, agent: Agent) -> str | None:
+        """Why an agent begins nothing now, if so."""
+        paused = await self.paused()
+        if ALL in paused:
+            return f"all agents are paused by {paused[ALL].by}"
+        if agent.name in paused:
+            return f"{agent.name} is paused by {paused[agent.name].by}"
+        return f"{agent.name} has its quiet hours" if agent.is_quiet(self._clock()) else None
 
     async def pause(self, agent: str, *, by: str) -> bool:
         """False if it was paused before."""

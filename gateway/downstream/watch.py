@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
+from gateway.cancellation import ended
 from gateway.clock import Clock
 from gateway.downstream.backoff import Backoff
 from gateway.downstream.status import State, Status
@@ -71,9 +72,7 @@ class Watch:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
 
     @property
     def status(self) -> Status:

@@ -19,6 +19,7 @@ from gateway.learning.task_rows import (
 )
 from gateway.learning.task_training import trained
 from gateway.llm.learned.asking_signs import Place
+from gateway.llm.learned.reading import Reading
 from gateway.llm.learned.weights import LEARNED_TASKS, Weights, shipped
 from gateway.llm.task import TASKS, classify, is_long_text
 from gateway.llm.tokens import estimated_tokens
@@ -160,8 +161,7 @@ def sources_apart(prompts: Sequence[Prompt]) -> Sequence[set[int]]:
 def teller(weights: Weights) -> Teller:
     def tell(text: str) -> str:
         reading = reading_of(text)
-        scores = weights.scores(reading)
-        task = LEARNED_TASKS[max(range(len(scores)), key=scores.__getitem__)]
+        task = _likeliest(weights, reading)
         is_long = is_long_text(estimated_tokens(text), reading, task=task)
         return "long_context" if is_long else task
 
@@ -172,10 +172,14 @@ def asked_teller(weights: Weights) -> Teller:
     """Of a long text, the task of what is asked of it."""
 
     def tell(text: str) -> str:
-        scores = weights.scores(reading_of(text))
-        return LEARNED_TASKS[max(range(len(scores)), key=scores.__getitem__)]
+        return _likeliest(weights, reading_of(text))
 
     return tell
+
+
+def _likeliest(weights: Weights, reading: Reading) -> str:
+    scores = weights.scores(reading)
+    return LEARNED_TASKS[max(range(len(scores)), key=scores.__getitem__)]
 
 
 def by_keywords(text: str) -> str:

@@ -4,10 +4,10 @@ import asyncio
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Self
 
+from gateway.cancellation import ended
 from gateway.errors import GatewayError
 from gateway.llm.provider.provider import Provider
 from gateway.llm.provider.quota import ReportedQuota
@@ -53,10 +53,7 @@ class QuotaWatch:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
 
     async def once(self, provider: Provider) -> bool:
         """Ask now; whether it answered."""

@@ -329,7 +329,7 @@ async def _run(agents: "Agents", run_id: str) -> "Run":
 
 async def _tell_who_is_away(agents: "Agents", names: "Sequence[str]") -> None:
     for name in names:
-        if away := (await agents.standing(name)).away:
+        if away := await agents.away(name):
             typer.echo(f"{away}: what is asked of {name} waits until it goes on", err=True)
 
 

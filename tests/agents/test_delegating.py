@@ -50,7 +50,7 @@ class Office:
         self.time = NOON
         self.poked, self.clock_is_read = asyncio.Event(), asyncio.Event()
         self.events, self.runs = EventStore(database), RunStore(database)
-        self.pauses, self.notifications = Pausing(database), notifications
+        self.pauses, self.notifications = Pausing(database, clock=self._clock), notifications
         self.endings = Endings(self.runs, self.events, notifications, poke=self.poked.set)
         self.delegating = Delegating(
             self.events,

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
+from gateway.cancellation import ended
 from gateway.clock import Clock, now
 from gateway.downstream.backoff import Backoff
 from gateway.downstream.mcp.link import OpenLink
@@ -119,8 +120,7 @@ class McpServer:
     ) -> None:
         task, self._task = self._task, None
         if task:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended(task)
 
     @property
     def status(self) -> Status:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from gateway.cancellation import ended
 from gateway.clock import Clock, now
 from gateway.errors import GatewayError
 from gateway.llm.catalog.catalog import Catalog
@@ -70,9 +71,7 @@ class Refresh:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
 
     async def heard(self, *, within_seconds: float) -> None:
         """Wait until every provider was asked once, or has a last copy; but no longer than that."""

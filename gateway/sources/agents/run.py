@@ -95,7 +95,7 @@ class RunSource:
         except NotFound as error:
             raise NotFound(str(error), suggestions=await self._alike(error)) from error
         run = story.run
-        away = {one.agent.name: one.away for one in await self._agents.standings()}.get(run.agent)
+        away = await self._agents.away(run.agent) if run.status == "waiting" else None
         others = section("The latest runs", runs_table(latest))
         return Document(
             id=document_id,

@@ -45,7 +45,7 @@ _DECIDED = {
 
 
 def story_text(story: Story, *, away: str | None = None) -> str:
-    """`away` is why its agent begins nothing now."""
+    """`away` is why its agent begins nothing now, of a run that waits."""
     run = story.run
     parts = [
         f"**{run_title(run)}**",
@@ -60,7 +60,7 @@ def story_text(story: Story, *, away: str | None = None) -> str:
 
 
 def _facts(run: Run, away: str | None) -> dict[str, str]:
-    waits = f": {plain(away)}" if away and run.status == "waiting" else ""
+    waits = f": {plain(away)}" if away else ""
     tokens = f"{run.input_tokens:,} in, {run.output_tokens:,} out"
     return {
         "Run": f"`run:{plain(run.id)}`",
